@@ -1,0 +1,1 @@
+"""Train, evaluate and measure what a cleaning was worth (extra `[train]`)."""
