@@ -1,3 +1,26 @@
-"""A linter and cleaner for LLM fine-tuning datasets."""
+"""A linter and cleaner for LLM fine-tuning datasets.
+
+The Python API is two verbs: `check(...)` returns a Report, `clean(...)` writes a cleaned dataset.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "check", "clean"]
+
+if TYPE_CHECKING:
+    from datalint.cleaner import clean
+    from datalint.run import check
+
+
+def __getattr__(name: str) -> Any:
+    # The verbs load polars; a version number must not.
+    if name == "check":
+        from datalint.run import check
+
+        return check
+    if name == "clean":
+        from datalint.cleaner import clean
+
+        return clean
+    raise AttributeError(f"module 'datalint' has no attribute {name!r}")

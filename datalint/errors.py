@@ -1,5 +1,8 @@
 """What a user can get wrong, by name. The command line turns each into one line and exit code 2."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class DatalintError(Exception):
     """Base of every error that is told in one line, without a traceback."""
@@ -31,3 +34,9 @@ class TokenizerError(DatalintError):
 
 class MissingExtraError(DatalintError):
     """A command needs an optional extra; the message names it and the command that installs it."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the nearest known word, or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,48 @@
+"""The command line. Commands are loaded when they are called, so that `--version` loads none of them."""
+
+import importlib
+from typing import Any
+
+import rich_click as click
+
+from datalint import __version__
+from datalint.cli.guard import guarded
+
+# Command -> its line in `datalint --help`; the module of the same name holds it as `command`.
+COMMANDS = {
+    "check": "Lint datasets.",
+    "clean": "Write a cleaned Parquet dataset, and everything that was taken away.",
+    "restore": "Rebuild the input files from a clean's output.",
+    "rule": "List or explain rules.",
+    "config": "Show every option, its value and where it came from.",
+    "impact": "Train on raw and on cleaned data, and compare (extra: train).",
+    "demo": "The whole story on data in the package (extra: train).",
+}
+
+
+class Lazy(click.RichGroup):
+    """A group whose commands are modules of this package."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> Any:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        return importlib.import_module(f"datalint.cli.{cmd_name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: Any) -> None:  # noqa: ARG002
+        """The list of commands from the table above, so that help loads none of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="datalint")
+def group() -> None:
+    """Finds faults in LLM fine-tuning datasets, cleans them, and measures what the cleaning was worth."""
+
+
+def main() -> None:
+    """The `datalint` command."""
+    guarded(group)

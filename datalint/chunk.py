@@ -1,0 +1,270 @@
+"""A chunk: consecutive rows of one file, and the views that rules read.
+
+Views are built when a rule first asks for them and then shared by all rules of the run. A rule over one message
+reads `turns`, one over any text in the row reads `texts`, one that compares rows reads `compared` or `keys`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import polars as pl
+
+from datalint.dedup import normalise
+from datalint.fingerprint import canonical, digest
+from datalint.formats import ROLES, Shape, Turn, as_text, escape, shape_of, turns_of
+from datalint.source import Block, DataFile
+
+if TYPE_CHECKING:
+    from datalint.conversation import Dialogue
+    from datalint.tokens import ChatTemplate, Rendered, RenderError, Tokenizer
+
+# Stands between the parts of a row that is compared: no text that white-space folding could make or eat.
+_PART = "\x00"
+_TURNS = {
+    "row": pl.UInt32,
+    "turn": pl.UInt32,
+    "field": pl.String,
+    "role": pl.String,
+    "said": pl.String,
+    "content": pl.String,
+    "trained": pl.Boolean,
+    "pointer": pl.String,
+    "calls": pl.String,
+    "reasoning": pl.String,
+}
+_FAULTS = {
+    "code": pl.String,
+    "row": pl.UInt32,
+    "line": pl.Int64,
+    "pointer": pl.String,
+    "reason": pl.String,
+    "fix_kind": pl.String,
+    "fix_safety": pl.String,
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the data is for: the model's tokenizer and template, the trainer's cut and its loss.
+
+    Loaded when a rule first asks, in the process that asks; an unreadable folder raises TokenizerError.
+    """
+
+    tokenizer_dir: Path | None = None
+    chat_template: Path | None = None
+    max_length: int | None = None
+    loss: str | None = None  # assistant, completion, all; None: what fits the format
+    profile: str | None = None
+
+    @cached_property
+    def template(self) -> "ChatTemplate | None":
+        """The chat template, or None where neither a file nor the tokenizer's folder gives one."""
+        from datalint.tokens import load_template
+
+        if self.tokenizer_dir is None and self.chat_template is None:
+            return None
+        template = load_template(self.tokenizer_dir, self.chat_template)
+        return template if template.named else None
+
+    @cached_property
+    def tokenizer(self) -> "Tokenizer | None":
+        """The tokenizer, or None without a folder or where the folder has no tokenizer.json."""
+        from datalint.tokens import load_tokenizer
+
+        return None if self.tokenizer_dir is None else load_tokenizer(self.tokenizer_dir)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Rows `0 .. len(chunk)` of a block; every `row` in its frames is this local number."""
+
+    file: DataFile
+    block: Block
+    columns: Mapping[str, str] = field(default_factory=dict)  # our field -> the file's column
+    format: str | None = None  # as the user gave it; None: judged row by row
+    target: Target = field(default_factory=Target)
+
+    def __len__(self) -> int:
+        return len(self.block.values)
+
+    @property
+    def values(self) -> list[dict[str, Any] | None]:
+        """The rows as read; None where a row could not be read."""
+        return self.block.values
+
+    def raw(self, row: int) -> bytes:
+        """The exact bytes of a row, without its line end."""
+        return self.block.raw(row)
+
+    @cached_property
+    def shapes(self) -> list[Shape | None]:
+        """Each row's format and columns; None where a row could not be read."""
+        return [None if v is None else shape_of(v, self.columns, self.format) for v in self.values]
+
+    @cached_property
+    def turn_lists(self) -> list[list[Turn]]:
+        """Each row's turns; empty for rows that are unknown or could not be read."""
+        return [
+            [] if value is None or shape is None else turns_of(value, shape)
+            for value, shape in zip(self.values, self.shapes, strict=True)
+        ]
+
+    @cached_property
+    def dialogues(self) -> "list[Dialogue]":
+        """Conversations of the rows that have message lists, in the order of rows: none, one or two a row."""
+        from datalint.conversation import dialogues_of
+
+        return [
+            dialogue
+            for row, (value, shape, turns) in enumerate(zip(self.values, self.shapes, self.turn_lists, strict=True))
+            if value is not None and shape is not None
+            for dialogue in dialogues_of(row, value, shape, turns)
+        ]
+
+    @cached_property
+    def rendered(self) -> "list[tuple[Dialogue, Rendered | RenderError]]":
+        """Each of `dialogues` with its render by the target's template; empty where there is no template."""
+        from datalint.tokens import render_rows
+
+        template = self.target.template
+        if template is None:
+            return []
+        renders = render_rows(template, [dialogue.conversation for dialogue in self.dialogues])
+        return list(zip(self.dialogues, renders, strict=True))
+
+    @cached_property
+    def turns(self) -> pl.DataFrame:
+        """One line a turn: row, turn, field, role, said, content, trained, pointer, calls, reasoning."""
+        flat = [
+            (row, number, t.field, t.role, t.said, t.content, t.trained, t.pointer, t.calls, t.reasoning)
+            for row, turns in enumerate(self.turn_lists)
+            for number, t in enumerate(turns)
+        ]
+        columns = zip(*flat, strict=True) if flat else ((),) * len(_TURNS)
+        return pl.DataFrame(
+            {
+                name: pl.Series(name, column, dtype=dtype)
+                for (name, dtype), column in zip(_TURNS.items(), columns, strict=True)
+            }
+        )
+
+    @cached_property
+    def texts(self) -> pl.DataFrame:
+        """Every string of every readable row, names of roles left out: row, pointer, text, role (null outside turns)."""
+        flat = [
+            (row, pointer, text, role)
+            for row, value in enumerate(self.values)
+            if value is not None
+            for pointer, text, role in _strings(value, "", None)
+        ]
+        rows, pointers, texts, roles = zip(*flat, strict=True) if flat else ((), (), (), ())
+        return pl.DataFrame(
+            {
+                "row": pl.Series(rows, dtype=pl.UInt32),
+                "pointer": pl.Series(pointers, dtype=pl.String),
+                "text": pl.Series(texts, dtype=pl.String),
+                "role": pl.Series(roles, dtype=pl.String),
+            }
+        )
+
+    @cached_property
+    def rows(self) -> pl.DataFrame:
+        """One line a readable row: row, format, label (as text, null where there is no label column)."""
+        some = [(i, v, s) for i, (v, s) in enumerate(zip(self.values, self.shapes, strict=True)) if v is not None and s]
+        labels = [v.get(s.fields["label"]) if "label" in s.fields else v.get("label") for _, v, s in some]
+        return pl.DataFrame(
+            {
+                "row": pl.Series([i for i, _, _ in some], dtype=pl.UInt32),
+                "format": pl.Series([s.format for _, _, s in some], dtype=pl.String),
+                "label": pl.Series([None if x is None else as_text(x) for x in labels], dtype=pl.String),
+            }
+        )
+
+    @cached_property
+    def compared(self) -> list["Compared"]:
+        """What rows are compared by, one entry a readable row, normalised (NFKC, casefold, white space folded)."""
+        folded = iter(normalise(self.turns["content"]).to_list())
+        return [
+            _compared(row, value, shape, turns, [(next(folded) or "") for _ in turns])
+            for row, (value, shape, turns) in enumerate(zip(self.values, self.shapes, self.turn_lists, strict=True))
+            if value is not None and shape is not None
+        ]
+
+    @cached_property
+    def keys(self) -> pl.DataFrame:
+        """128-bit keys of `compared`: row, format, whole_key, context_key (null without a context), raw_key."""
+        some = self.compared
+        return pl.DataFrame(
+            {
+                "row": pl.Series([c.row for c in some], dtype=pl.UInt32),
+                "format": pl.Series([c.format for c in some], dtype=pl.String),
+                "whole_key": pl.Series(digest(c.whole for c in some), dtype=pl.Binary),
+                "context_key": pl.Series(
+                    [digest([c.contexts[-1][1]])[0] if c.contexts else None for c in some], dtype=pl.Binary
+                ),
+                "raw_key": pl.Series(digest(self.raw(c.row) for c in some), dtype=pl.Binary),
+            }
+        )
+
+    @cached_property
+    def faults(self) -> pl.DataFrame:
+        """What the reader could not take as it is: code, row (null: the whole file), line, pointer, reason, fix_*."""
+        first = self.block.first_row
+        flat = [
+            (f.code, None if f.row is None else f.row - first, f.line, f.pointer, f.reason, f.fix_kind, f.fix_safety)
+            for f in self.block.faults
+        ]
+        return pl.DataFrame(flat, schema=_FAULTS, orient="row")
+
+
+    def told(self, code: str) -> pl.DataFrame:
+        """The reader's faults of one code, as a rule's findings: row, line, pointer, reason, fix_kind, fix_safety."""
+        return self.faults.filter(pl.col("code") == code).drop("code")
+
+
+def _strings(value: Any, pointer: str, role: str | None) -> Iterator[tuple[str, str, str | None]]:
+    """Every string leaf as (pointer, text, role of the message it stands in)."""
+    if isinstance(value, str):
+        yield pointer, value, role
+    elif isinstance(value, dict):
+        said = value.get("role", value.get("from"))
+        speaks = isinstance(said, str)
+        for key, item in value.items():
+            if not (speaks and key in ("role", "from")):
+                yield from _strings(item, f"{pointer}/{escape(key)}", ROLES.get(said, said) if speaks else role)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _strings(item, f"{pointer}/{index}", role)
+
+
+class Compared(NamedTuple):
+    """One row as it is held against others."""
+
+    row: int
+    format: str
+    text: str  # contents of all turns as written, a line each: near-duplicates
+    whole: str  # roles, contents, calls and label: exact duplicates
+    contexts: tuple[tuple[int, str], ...]  # (turn, everything before it) for each trained answer: leaks, conflicts
+    answer: str | None  # the last trained answer: conflicts
+
+
+def _compared(row: int, value: dict[str, Any], shape: Shape, turns: list[Turn], folded: list[str]) -> Compared:
+    if not turns:
+        text = "\n".join(text for _, text, _ in _strings(value, "", None))
+        return Compared(row, shape.format, text, canonical(value).decode(), (), None)
+    said = [f"{t.role}{_PART}{part}{_PART}{t.calls or ''}" for t, part in zip(turns, folded, strict=True)]
+    label = value.get(shape.fields.get("label", "label"))
+    whole = _PART.join(said) + ("" if label is None else _PART + " ".join(as_text(label).casefold().split()))
+    text = "\n".join(t.content for t in turns if t.content and t.field != "label")
+    if shape.format == "text":
+        return Compared(row, shape.format, text, whole, ((0, said[0]),) if folded[0] else (), None)
+    # A rejected answer is not what the model is to say.
+    answers = [i for i, t in enumerate(turns) if t.trained and t.field != "rejected"]
+    ends = answers or ([len(turns)] if shape.format == "prompt-only" else [])
+    contexts = tuple((end, _PART.join(said[:end])) for end in ends if any(folded[:end]))
+    last = answers[-1] if answers else None
+    answer = None if last is None else folded[last] + (_PART + (turns[last].calls or "") if turns[last].calls else "")
+    return Compared(row, shape.format, text, whole, contexts, answer)

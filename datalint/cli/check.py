@@ -1,0 +1,74 @@
+"""`datalint check`."""
+
+import os
+import sys
+from typing import Any
+
+import rich_click as click
+
+from datalint.cli.guard import GATE_FAILED
+from datalint.cli.options import config_options, data_options, progress_option, rule_options, settings_of
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path())
+@rule_options
+@data_options
+@click.option("--scope", default="all", type=click.Choice(["row", "dataset", "all"]), help="Rules that judge a row by itself, the others, or all.")
+@click.option("--output-format", "outputs", multiple=True, metavar="FORMAT[:PATH]", help="text, concise, json, jsonl; repeatable.")
+@click.option("--max-examples", default=None, type=click.IntRange(min=0), help="Findings shown for each rule (default: 3).")
+@click.option("--no-excerpts", is_flag=True, help="Show no content of rows.")
+@click.option("--statistics", is_flag=True, help="Show the summary only.")
+@click.option("--color", default="auto", type=click.Choice(["auto", "always", "never"]), help="Colours (default: on a terminal).")
+@click.option("--fail-on", default=None, type=click.Choice(["error", "warning", "never"]), help="Severity that fails the gate.")
+@click.option("--gate", multiple=True, metavar="'CODE > 1%'", help="A limit for one rule: findings, or share of rows.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever the gate says.")
+@click.option("--show-files", is_flag=True, help="List the files that would be read, and stop.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing on success.")
+@progress_option
+@config_options
+def command(paths: tuple[str, ...], **flags: Any) -> int:
+    """Lint datasets: files, folders, or what the configuration names (default: the working directory)."""
+    from datalint.cli.progress import bar, size_of
+    from datalint.report import Look, parse_output, write_report
+    from datalint.run import check_settings, prepare
+
+    settings = settings_of(flags)
+    outputs = [parse_output(text) for text in flags["outputs"]] or [parse_output("text")]
+    if flags["show_files"]:
+        for job in prepare(paths or None, settings).plan.jobs:
+            click.echo(f"{job.file.name}\t{job.file.split}")
+        return 0
+    explicit = [*settings.config.train, *settings.config.eval, *settings.config.reference]
+    total = size_of([*paths, *explicit] or ["."])
+    with bar("checking", total, show=flags["progress"]) as progress:
+        report = check_settings(
+            paths or None,
+            settings,
+            scope=flags["scope"],
+            progress=progress,
+            fingerprints=any(output.format in ("json", "jsonl") for output in outputs),
+        )
+    for hint in report.hints:
+        click.echo(f"datalint: {hint}", err=True)
+    look = Look(
+        color=_color(flags["color"]),
+        max_examples=settings.config.max_examples,
+        excerpts=not flags["no_excerpts"],
+        statistics=flags["statistics"],
+    )
+    for output in outputs:
+        if not (flags["quiet"] and output.path is None and report.passed):
+            write_report(report, output, look)
+    # A report that goes to a file alone must not leave the terminal in doubt about the verdict.
+    if report.failures and all(output.path is not None for output in outputs) and not flags["quiet"]:
+        failed = ", ".join(f"{f.rule} {f.count:,} {f.limit}" for f in report.failures)
+        click.echo(f"datalint: gate failed: {failed}", err=True)
+    return 0 if report.passed or flags["exit_zero"] else GATE_FAILED
+
+
+def _color(when: str) -> bool:
+    """NO_COLOR (https://no-color.org) and terminals are honoured unless the user said otherwise."""
+    if when != "auto":
+        return when == "always"
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,32 @@
+"""`datalint config`."""
+
+from typing import Any
+
+import rich_click as click
+
+from datalint.cli.options import config_options, settings_of
+
+
+@click.command()
+@click.option("--output-format", default="text", type=click.Choice(["text", "json", "schema"]), help="How to print; schema: the JSON schema of a configuration file.")
+@config_options
+def command(output_format: str, **flags: Any) -> int:
+    """Show every option, its value and where it came from."""
+    import msgspec
+
+    from datalint.config import flatten, schema
+
+    if output_format == "schema":
+        click.echo(msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode())
+        return 0
+    settings = settings_of(flags)
+    lines = flatten(settings)
+    if output_format == "json":
+        table = {key: {"value": value, "from": origin} for key, value, origin in lines}
+        click.echo(msgspec.json.format(msgspec.json.encode(table), indent=2).decode())
+        return 0
+    click.echo(f"configuration: {settings.file or 'none found'}; root: {settings.root}")
+    width = max(len(key) for key, _, _ in lines)
+    for key, value, origin in lines:
+        click.echo(f"{key.ljust(width)} = {msgspec.json.encode(value).decode()}  # {origin}")
+    return 0

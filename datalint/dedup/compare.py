@@ -1,0 +1,83 @@
+"""What makes two rows near duplicates: the exact comparison behind every reported pair."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from datalint.dedup.lsh import unpack
+from datalint.dedup.ragged import F64, U64, Bool, Ragged, distinct, jaccard, row_sets, run_starts
+from datalint.dedup.tokens import shingle
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Smallest Jaccard similarities of a near-duplicate pair, each in 0..1."""
+
+    sets: float  # distinct words, or character 5-grams
+    bigrams: float  # pairs of neighbouring words
+    numbers: float  # words with a digit
+
+
+@dataclass(frozen=True)
+class Rows:
+    """n rows ready to be compared."""
+
+    sequence: Ragged  # tokens in reading order
+    sets: Ragged  # distinct words; in rows without spaces distinct character 5-grams
+    numbers: Ragged  # the words of `sets` that hold a digit
+    spaced: bool
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """p verified pairs, sorted and distinct."""
+
+    packed: U64  # left << 32 | right, left < right
+    sets: F64
+    bigrams: F64  # NaN in rows without spaces
+    numbers: F64  # NaN in rows without spaces
+
+    def __len__(self) -> int:
+        return len(self.packed)
+
+    def where(self, keep: Bool) -> "Pairs":
+        return Pairs(self.packed[keep], self.sets[keep], self.bigrams[keep], self.numbers[keep])
+
+    def merge(self, other: "Pairs") -> "Pairs":
+        """Both together; what stands in both is kept once."""
+        packed = np.concatenate((self.packed, other.packed))
+        order = np.argsort(packed, kind="stable")
+        order = order[run_starts(packed[order])]
+        return Pairs(
+            packed[order],
+            np.concatenate((self.sets, other.sets))[order],
+            np.concatenate((self.bigrams, other.bigrams))[order],
+            np.concatenate((self.numbers, other.numbers))[order],
+        )
+
+
+def verify(rows: Rows, pairs: U64, thresholds: Thresholds) -> Pairs:
+    """Of packed candidate pairs those whose exact similarities reach every threshold.
+
+    The tests run from cheap to dear, each on what the one before let through: sizes alone (two sets cannot be more
+    alike than the smaller over the larger), numbers, words, bigrams.
+    """
+    left, right = unpack(pairs)
+    sizes = rows.sets.lengths
+    pairs = pairs[
+        np.minimum(sizes[left], sizes[right]) / np.maximum(sizes[left], sizes[right]) >= thresholds.sets
+    ]
+    unknown = np.full(len(pairs), np.nan)
+    found = Pairs(pairs, unknown, unknown, unknown)
+    if rows.spaced:
+        numbers = jaccard(rows.numbers, *unpack(found.packed))
+        found = replace(found, numbers=numbers).where(numbers >= thresholds.numbers)
+    words = jaccard(rows.sets, *unpack(found.packed))
+    found = replace(found, sets=words).where(words >= thresholds.sets)
+    if rows.spaced:
+        left, right = unpack(found.packed)
+        involved = distinct(np.concatenate((left, right)).astype(np.uint64)).astype(np.int64)
+        neighbours = row_sets(shingle(rows.sequence.take(involved), 2))
+        bigrams = jaccard(neighbours, np.searchsorted(involved, left), np.searchsorted(involved, right))
+        found = replace(found, bigrams=bigrams).where(bigrams >= thresholds.bigrams)
+    return found

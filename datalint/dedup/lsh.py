@@ -1,0 +1,131 @@
+"""MinHash and banding: from word sets to pairs of rows that are worth an exact comparison.
+
+Broder, "On the resemblance and containment of documents" (1997); banding as in Leskovec, Rajaraman and Ullman,
+"Mining of Massive Datasets", chapter 3.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from datalint.dedup.ragged import I64, U32, U64, Ragged, distinct, spans
+
+PERMUTATIONS: Final = 126
+"""Values of a signature: 21 bands of 6 at the default threshold."""
+
+_SEED: Final = 0x5DEECE66D
+_EMPTY: Final = np.uint32(0xFFFFFFFF)
+_ELEMENTS: Final = 1 << 16
+
+
+def _splitmix(count: int, seed: int) -> list[int]:
+    """The first `count` values of SplitMix64 (Steele, Lea, Flood 2014), whatever numpy's generators become."""
+    mask = (1 << 64) - 1
+    values = []
+    for i in range(1, count + 1):
+        x = (seed + i * 0x9E3779B97F4A7C15) & mask
+        x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & mask
+        values.append(x ^ (x >> 31))
+    return values
+
+
+_DRAWS: Final = _splitmix(PERMUTATIONS, _SEED)
+_FACTORS: Final = np.array([(draw & 0xFFFFFFFF) | 1 for draw in _DRAWS], np.uint32)
+_SHIFTS: Final = np.array([draw >> 32 for draw in _DRAWS], np.uint32)
+
+
+def rows_per_band(threshold: float) -> int:
+    """The longest band that still makes a pair at the threshold a candidate with probability >= .99.
+
+    126 // r bands of r values: P = 1 - (1 - J^r)^(126 // r). At J = .8 that is r = 6, 21 bands, P = .998.
+    """
+    fitting = [r for r in range(1, 19) if 1 - (1 - threshold**r) ** (PERMUTATIONS // r) >= 0.99]
+    return max(fitting, default=1)
+
+
+def minhash(sets: Ragged) -> U32:
+    """MinHash signatures under 126 fixed affine permutations modulo 2^32.
+
+    Args:
+        sets: n sets of 32-bit hashes (repeated values do no harm).
+
+    Returns:
+        shape (126, n); one contiguous row per permutation, because a band reads few of them. Empty sets get
+        the largest value everywhere.
+    """
+    signatures = np.full((PERMUTATIONS, len(sets)), _EMPTY, np.uint32)
+    lengths = sets.lengths
+    filled = np.flatnonzero(lengths)
+    for start, stop in spans(lengths[filled], _ELEMENTS):
+        rows = filled[start:stop]
+        part = sets.take(rows) if len(filled) < len(sets) else sets.between(start, stop)
+        signature = np.empty((PERMUTATIONS, len(rows)), np.uint32)
+        permuted = np.empty_like(part.values)
+        for i, (factor, shift) in enumerate(zip(_FACTORS, _SHIFTS, strict=True)):
+            np.multiply(part.values, factor, out=permuted)
+            np.add(permuted, shift, out=permuted)
+            np.minimum.reduceat(permuted, part.offsets[:-1], out=signature[i])
+        signatures[:, rows] = signature
+    return signatures
+
+
+def band(signatures: U32, rows: int) -> list[U64]:
+    """One 64-bit key per band and row: equal keys mean equal values in the whole band.
+
+    Args:
+        signatures: shape (126, n).
+        rows: Values per band; 126 // rows bands.
+
+    Returns:
+        126 // rows arrays of shape (n,).
+    """
+    keys = []
+    for first in range(0, PERMUTATIONS - rows + 1, rows):
+        key = np.full(signatures.shape[1], first, np.uint64)
+        for value in signatures[first : first + rows]:
+            key = (key ^ value) * np.uint64(0x9E3779B97F4A7C15)
+            key ^= key >> np.uint64(29)
+        keys.append(key)
+    return keys
+
+
+def candidates(keys: list[U64], nearest: int, farthest: int) -> U64:
+    """Pairs of rows with an equal key in some band that stand `nearest` to `farthest` places apart in its run.
+
+    A run of m rows with one key has m^2 / 2 pairs: the places bound that to m * farthest. The order inside a run
+    is that of the row numbers, so the caller numbers the rows by content.
+
+    Returns:
+        Sorted distinct pairs, left << 32 | right with left < right.
+    """
+    bits = np.uint64(max(1, int(len(keys[0])).bit_length()))
+    low = (np.uint64(1) << bits) - np.uint64(1)
+    numbers = np.arange(len(keys[0]), dtype=np.uint64)
+    found: list[U64] = []
+    for key in keys:
+        # Key and row number in one word: a plain sort instead of a slower argsort. The bits cut off the key
+        # can only add candidates, which are verified.
+        order = np.sort((key << bits) | numbers)
+        run, row = order >> bits, order & low
+        places = np.flatnonzero(run[1:] == run[:-1])
+        for distance in range(1, farthest + 1):
+            places = places[places + distance < len(run)]
+            places = places[run[places + distance] == run[places]]
+            if not len(places):
+                break
+            if distance >= nearest:
+                found.append(row[places] << np.uint64(32) | row[places + distance])
+    return distinct(np.concatenate(found)) if found else np.zeros(0, np.uint64)
+
+
+def pack(one: I64, other: I64) -> U64:
+    """Pairs of row numbers in one word each, smaller << 32 | larger."""
+    low, high = np.minimum(one, other).astype(np.uint64), np.maximum(one, other).astype(np.uint64)
+    packed: U64 = low << np.uint64(32) | high
+    return packed
+
+
+def unpack(pairs: U64) -> tuple[I64, I64]:
+    """Left and right row numbers of packed pairs."""
+    return (pairs >> np.uint64(32)).astype(np.int64), (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)

@@ -1,0 +1,145 @@
+"""Near duplicates: which rows of a dataset are reworded copies of another one, and which of them may go."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from datalint.dedup.cluster import cluster, groups
+from datalint.dedup.compare import Pairs, Rows, Thresholds, verify
+from datalint.dedup.lsh import band, candidates, minhash, pack, rows_per_band, unpack
+from datalint.dedup.ragged import I64, Ragged, ranges, row_sets, run_starts
+from datalint.dedup.tokens import shingle, strip_boilerplate, tokenise
+
+WINDOWS: Final = ((1, 1), (2, 3), (4, 12))
+"""Places apart in a run of equal band keys, from nearest to farthest; each step skips what is already linked."""
+
+CHARACTERS_PER_WORD: Final = 2
+"""In scripts without spaces. Below 46 characters one edit in the middle already leaves less than .8."""
+
+_NO_PAIRS: Final = pl.DataFrame(
+    schema={
+        "left": pl.UInt32,
+        "right": pl.UInt32,
+        "jaccard_1": pl.Float64,
+        "jaccard_2": pl.Float64,
+        "jaccard_numbers": pl.Float64,
+    }
+)
+_NO_DROPS: Final = pl.DataFrame(
+    schema={"row": pl.UInt32, "kept": pl.UInt32, "jaccard": pl.Float64, "cluster": pl.UInt32}
+)
+
+
+@dataclass(frozen=True)
+class NearDuplicates:
+    """What `near_duplicates` found. Row numbers count the rows of the input from 0.
+
+    pairs: left u32, right u32 (left < right), jaccard_1, jaccard_2, jaccard_numbers f64; sorted. In rows without
+        spaces jaccard_1 is that of character 5-grams and the others are null. These are the pairs that were
+        verified; rows of one cluster that are linked already are not compared any further.
+    dropped: row u32, kept u32, jaccard f64 (jaccard_1 of the two), cluster u32 (smallest row number of the group
+        of linked rows); sorted by row. A kept row is never dropped itself.
+    """
+
+    pairs: pl.DataFrame
+    dropped: pl.DataFrame
+
+
+def near_duplicates(
+    texts: pl.Series,
+    *,
+    threshold: float = 0.8,
+    bigram_threshold: float = 0.5,
+    number_threshold: float = 0.8,
+    min_words: int = 20,
+    boilerplate_share: float = 0.01,
+) -> NearDuplicates:
+    """Find rows that repeat another row with a few words changed.
+
+    Two rows are near duplicates if, after normalisation and without boilerplate lines, the Jaccard similarities of
+    their sets of words, of word pairs and of numbers reach the thresholds. Rows equal after normalisation count as
+    one row (the first) and are never paired. Rows in scripts without spaces compare by character 5-grams alone.
+    MinHash bands propose the pairs (at the threshold a pair is proposed with probability .99 or more), exact sets
+    decide. In a group of linked rows the longest stays; another one goes only if a row that stays is near to it.
+
+    The answer depends on the contents alone, not on the order of the rows.
+
+    Args:
+        texts: String series, one row each with its turns joined by line feeds; null counts as empty.
+        threshold: Smallest similarity of word sets, or of 5-gram sets, in 0..1.
+        bigram_threshold: Smallest similarity of the sets of neighbouring words.
+        number_threshold: Smallest similarity of the sets of words with a digit; two empty sets are equal.
+        min_words: Shorter rows are left out; without spaces two characters count as a word.
+        boilerplate_share: Lines that stand in this fraction of the distinct rows, and in 10 at least, do not count.
+    """
+    thresholds = Thresholds(threshold, bigram_threshold, number_threshold)
+    tokens = tokenise(texts)
+    # From here on rows are numbered by content, which makes every tie independent of the order of the input.
+    row = np.argsort(tokens.hashes, kind="stable")
+    row = row[run_starts(tokens.hashes[row])]
+    bodies = strip_boilerplate(tokens, row, boilerplate_share)
+    pairs, dropped = [_NO_PAIRS], [_NO_DROPS]
+    for spaced in (True, False):
+        of_kind = tokens.spaced[row] == spaced
+        long_enough = (
+            bodies.lengths >= min_words if spaced else bodies.lengths > min_words * CHARACTERS_PER_WORD
+        )
+        members = np.flatnonzero(of_kind & long_enough)
+        if len(members) > 1:
+            found = _search(
+                _prepare(bodies.take(members), spaced=spaced), row[members], tokens.sizes, thresholds
+            )
+            pairs.append(found[0])
+            dropped.append(found[1])
+    return NearDuplicates(pl.concat(pairs).sort("left", "right"), pl.concat(dropped).sort("row"))
+
+
+def _prepare(sequence: Ragged, *, spaced: bool) -> Rows:
+    if spaced:
+        sets = row_sets(sequence)
+        return Rows(sequence, sets, sets.where((sets.values & 1).astype(bool)), spaced=True)
+    # The separator after the last line is no character of the row.
+    lengths = sequence.lengths - 1
+    sequence = Ragged.of(sequence.values[ranges(sequence.offsets[:-1], lengths)], lengths)
+    sets = row_sets(shingle(sequence, 5))
+    return Rows(sequence, sets, sets.where(np.zeros(len(sets.values), bool)), spaced=False)
+
+
+def _search(rows: Rows, number: I64, sizes: I64, thresholds: Thresholds) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The frames of `NearDuplicates` for rows of one kind; number[i] is the row number of row i in the input."""
+    keys = band(minhash(rows.sets), rows_per_band(thresholds.sets))
+    links, seen = verify(rows, pack(number[:0], number[:0]), thresholds), pack(number[:0], number[:0])
+    for nearest, farthest in WINDOWS:
+        proposed = candidates(keys, nearest, farthest)
+        label = groups(len(number), links.packed)
+        left, right = unpack(proposed)
+        proposed = proposed[(label[left] != label[right]) & ~np.isin(proposed, seen, kind="sort")]
+        links = links.merge(verify(rows, proposed, thresholds))
+        seen = np.concatenate((seen, proposed))
+    drops, links = cluster(rows, links, sizes[number], thresholds)
+
+    left, right = number[np.array(unpack(links.packed))]
+    pairs = pl.DataFrame(
+        {
+            "left": np.minimum(left, right).astype(np.uint32),
+            "right": np.maximum(left, right).astype(np.uint32),
+            "jaccard_1": links.sets,
+            "jaccard_2": links.bigrams,
+            "jaccard_numbers": links.numbers,
+        }
+    )
+    # A group is numbered by content so far; outside it is known by its first row in the input.
+    first = np.full(len(number), len(sizes))
+    label = groups(len(number), links.packed)
+    np.minimum.at(first, label, number)
+    dropped = pl.DataFrame(
+        {
+            "row": number[drops.row].astype(np.uint32),
+            "kept": number[drops.kept].astype(np.uint32),
+            "jaccard": drops.similarity,
+            "cluster": first[label[drops.row]].astype(np.uint32),
+        }
+    )
+    return pairs.fill_nan(None), dropped

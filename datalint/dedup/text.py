@@ -1,0 +1,104 @@
+"""Normalisation: what two texts have in common when case, width and white space do not count."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+ROW: Final = 0xFF
+"""The byte between rows of a folded buffer: it never occurs in UTF-8, so no text can forge it."""
+
+BLOCK: Final = 1 << 18
+"""Bytes of text folded at once: the arrays derived from a block of this size stay in the processor's cache."""
+
+# White space to Python that NFKC leaves as it is; all the rest is ASCII or becomes a plain space.
+_UNICODE_SPACE: Final = re.compile("[\x85\u1680\u2028\u2029]")
+
+
+def _fold_table() -> bytes:
+    table = bytearray(range(256))
+    for byte in range(128):
+        table[byte] = ord(" ") if chr(byte).isspace() else ord(chr(byte).lower())
+    table[ord("\n")] = ord("\n")
+    return bytes(table)
+
+
+_FOLD: Final = _fold_table()
+
+
+def normalise(texts: pl.Series) -> pl.Series:
+    """Texts with letters case-folded, compatibility forms unified and white space collapsed.
+
+    Equal, row by row, to `" ".join(unicodedata.normalize("NFKC", text).casefold().split())`: NFKC (Unicode
+    Standard Annex 15), full case folding, every run of white space one space, none at the ends.
+
+    Args:
+        texts: String series of n rows, nulls allowed.
+
+    Returns:
+        String series of n rows under the same name; nulls stay null.
+    """
+    rows: list[str] = []
+    for start, stop in blocks(texts):
+        folded = fold(texts[start:stop].to_list()).replace(b"\n", b" ")
+        rows += folded[1:-1].replace(b"\xff", b"\n").decode().split("\n")
+    result = pl.Series(texts.name, rows, dtype=pl.String)
+    if texts.null_count():
+        return result.set(texts.is_null(), None)
+    return result
+
+
+def blocks(texts: pl.Series) -> list[tuple[int, int]]:
+    """Consecutive row ranges (start, stop) of about `BLOCK` bytes each; a longer row ends its range.
+
+    The ranges bound memory and have no influence on any result.
+    """
+    before = texts.str.len_bytes().fill_null(0).cum_sum().to_numpy() // BLOCK
+    cuts = np.flatnonzero(before[1:] != before[:-1]) + 1
+    edges = [0, *cuts.tolist(), len(texts)]
+    return [(start, stop) for start, stop in zip(edges, edges[1:], strict=False) if start < stop]
+
+
+def fold(texts: Sequence[str | None]) -> bytes:
+    """One buffer of normalised rows that keeps lines apart: `ff row ff row ff ... row ff`.
+
+    Inside a row, lines are normalised each for itself, empty ones left out, and joined by a line feed, so that
+    replacing line feeds by spaces gives exactly the normalised row. Null is folded as the empty text.
+    """
+    parts = [
+        b"" if text is None else text.encode() if text.isascii() else _fold_unicode(text) for text in texts
+    ]
+    buffer = b"\xff%b\xff" % b"\xff".join(parts)
+    return _collapse(buffer.translate(_FOLD))
+
+
+def _fold_unicode(text: str) -> bytes:
+    text = unicodedata.normalize("NFKC", text).casefold()
+    return _UNICODE_SPACE.sub(" ", text).encode()
+
+
+def _collapse(buffer: bytes) -> bytes:
+    """Of each run of separators keep the strongest: row ends over a line feed over a space."""
+    codes = np.frombuffer(buffer, np.uint8)
+    separator = (codes == ord(" ")) | (codes == ord("\n")) | (codes == ROW)
+    touching = separator[1:] & separator[:-1]
+    if not touching.any():
+        return buffer
+    in_run = np.zeros(len(codes), bool)
+    in_run[1:] = touching
+    in_run[:-1] |= touching
+    places = np.flatnonzero(in_run)
+    first = np.concatenate(([True], ~touching[places[1:] - 1]))
+    strength = (codes[places] == ord("\n")).astype(np.uint8) + 2 * (codes[places] == ROW).astype(np.uint8)
+    strongest = np.maximum.reduceat(strength, np.flatnonzero(first))
+    run = np.cumsum(first) - 1
+    codes = codes.copy()
+    codes[places[first & (strongest[run] == 1)]] = ord("\n")
+    # Every row end of a run stays (rows may be empty); otherwise the first place stands for the whole run.
+    kept = np.where(strongest[run] == 2, strength == 2, first)
+    keep = np.ones(len(codes), bool)
+    keep[places[~kept]] = False
+    return codes[keep].tobytes()

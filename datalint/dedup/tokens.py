@@ -1,0 +1,269 @@
+"""From folded text to words: hashes of words, lines and rows, all read off one running sum over the bytes.
+
+The hash of bytes b[s:e] is the polynomial sum of b[i] * P^(i-s) modulo 2^64 (Karp and Rabin 1987). A running sum
+of b[i] * P^i over a whole block gives it for any span at once, without a loop over words.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from datalint.dedup.ragged import I64, U8, U32, U64, Bool, Ragged, ranges, run_starts
+from datalint.dedup.text import ROW, blocks, fold
+
+ROW_LIMIT: Final = 1 << 20
+"""Bytes of a normalised row that are compared. A longer row keeps its own identity and is compared by its start."""
+
+_BASE: Final = 0x9E3779B97F4A7C15
+_INVERSE: Final = pow(_BASE, -1, 1 << 64)
+_MIX: Final = np.uint64(0xD6E8FEB86659FD93)
+_HALF: Final = np.uint64(32)
+
+_WORD, _DIGIT, _UNSPACED = 1, 2, 4
+
+# Scripts that put no spaces between words: Han with its radicals, kana, Thai, Lao, Burmese, Khmer.
+_UNSPACED_SCRIPTS: Final = (
+    (0x0E00, 0x0EFF),
+    (0x1000, 0x109F),
+    (0x1780, 0x17FF),
+    (0x19E0, 0x19FF),
+    (0x2E80, 0x2FDF),
+    (0x3005, 0x3007),
+    (0x3021, 0x30FF),
+    (0x31F0, 0x31FF),
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xA9E0, 0xA9FF),
+    (0xAA60, 0xAA7F),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x3FFFF),
+)
+
+
+def _kind(code: int) -> int:
+    character = chr(code)
+    word = _WORD if character.isalnum() or character == "_" else 0
+    digit = _DIGIT if character.isdecimal() else 0
+    unspaced = _UNSPACED if any(first <= code <= last for first, last in _UNSPACED_SCRIPTS) else 0
+    return word | digit | unspaced
+
+
+_KINDS: Final = bytes(_kind(code) if code < 128 else 0 for code in range(256))
+# Line and row ends hash as spaces; NUL must not hash as nothing, so it borrows a byte that UTF-8 never uses.
+_HASHED: Final = bytes(32 if code in (10, ROW) else code or 0xFE for code in range(256))
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """n rows cut into lines and tokens.
+
+    A token is a word, or a single character in rows of a script without spaces. Token hashes have their lowest
+    bit set exactly when the word is a number (holds a decimal digit).
+    """
+
+    tokens: Ragged  # one row per line
+    lines: U64  # shape (lines,), hash of each normalised line
+    first_line: I64  # shape (n + 1,), the lines of row i are first_line[i]:first_line[i + 1]
+    hashes: U64  # shape (n,), hash of each normalised row
+    sizes: I64  # shape (n,), bytes of each normalised row
+    spaced: Bool  # shape (n,), False: a script without spaces
+
+
+def tokenise(texts: pl.Series) -> Tokens:
+    """Cut texts into lines and words, as hashes.
+
+    A word is a run of `\\w` (Python's: letters, digits, underscore) after normalisation. Where at least half of a
+    row's letters and digits belong to a script without spaces, every character is a token.
+
+    Args:
+        texts: String series of n rows; null counts as empty.
+    """
+    parts = [_tokenise_block(fold(texts[start:stop].to_list())) for start, stop in blocks(texts)]
+    if not parts:
+        parts = [_tokenise_block(b"\xff")]
+    return Tokens(
+        tokens=Ragged.of(
+            np.concatenate([part.tokens.values for part in parts]),
+            np.concatenate([part.tokens.lengths for part in parts]),
+        ),
+        lines=np.concatenate([part.lines for part in parts]),
+        first_line=np.concatenate(
+            ([0], np.cumsum(np.concatenate([np.diff(part.first_line) for part in parts])))
+        ),
+        hashes=np.concatenate([part.hashes for part in parts]),
+        sizes=np.concatenate([part.sizes for part in parts]),
+        spaced=np.concatenate([part.spaced for part in parts]),
+    )
+
+
+def strip_boilerplate(tokens: Tokens, rows: I64, share: float) -> Ragged:
+    """The tokens of the given distinct rows, without lines that stand in max(10, share) of them.
+
+    System prompts, tool descriptions and fixed headings say nothing about whether two rows are the same: in a
+    sample of tool-calling prompts they alone made two thirds of the rows look alike.
+
+    Args:
+        tokens: The whole input.
+        rows: shape (m,), row numbers of pairwise different rows.
+        share: Fraction of m, at least 10 rows.
+
+    Returns:
+        m rows of tokens, line after line.
+    """
+    per_row = np.diff(tokens.first_line)[rows]
+    line = ranges(tokens.first_line[rows], per_row)
+    hashes = tokens.lines[line]
+    owner = np.repeat(np.arange(len(rows)), per_row)
+    limit = max(10.0, share * len(rows))
+    ordered = np.sort(hashes)
+    # A hash that stands at both ends of a window of `limit` places occurs often enough to be looked at.
+    step = int(np.ceil(limit)) - 1
+    frequent = (
+        ordered[step:][ordered[step:] == ordered[: len(ordered) - step]]
+        if len(ordered) > step
+        else ordered[:0]
+    )
+    if len(frequent):
+        suspect = np.flatnonzero(np.isin(hashes, frequent, kind="sort"))
+        # Sorted by hash with owners rising inside, so that a line repeated within one row counts once.
+        suspect = suspect[np.argsort(hashes[suspect], kind="stable")]
+        key, row = hashes[suspect], owner[suspect]
+        once = run_starts(key) | run_starts(row)
+        found, counts = np.unique(key[once], return_counts=True)
+        boilerplate = found[counts >= limit]
+        kept = ~np.isin(hashes, boilerplate, kind="sort")
+        line, owner = line[kept], owner[kept]
+    words = tokens.tokens.lengths[line]
+    lengths = np.bincount(owner, weights=words, minlength=len(rows)).astype(np.int64)
+    return Ragged.of(tokens.tokens.take(line).values, lengths)
+
+
+def shingle(rows: Ragged, n: int) -> Ragged:
+    """Hashes of n consecutive tokens of a row; a row of t tokens has max(0, t - n + 1) of them."""
+    if n == 1:
+        return rows
+    total = len(rows.values) - n + 1
+    if total <= 0:
+        return Ragged(rows.values[:0], np.zeros_like(rows.offsets))
+    mixed = np.zeros(total, np.uint64)
+    for i in range(n):
+        mixed *= np.uint64(_BASE)
+        mixed += rows.values[i : i + total]
+    shingles = ((mixed * _MIX) >> _HALF).astype(np.uint32)
+    lengths = np.maximum(rows.lengths - n + 1, 0)
+    return Ragged.of(shingles[ranges(rows.offsets[:-1], lengths)], lengths)
+
+
+def _classify(buffer: bytes, codes: U8) -> tuple[U8, bool]:
+    """What each byte's character is, as bits, shape of codes; and whether any is of a script without spaces."""
+    kinds = np.frombuffer(buffer.translate(_KINDS), np.uint8)
+    lead = np.flatnonzero((codes >= 0xC0) & (codes != ROW))
+    if not len(lead):
+        return kinds, False
+    first = codes[lead].astype(np.int64)
+    extra = 1 + (first >= 0xE0) + (first >= 0xF0)
+    code = first & (0x3F >> extra)
+    for i in (1, 2, 3):
+        more = extra >= i
+        code[more] = code[more] << 6 | codes[lead[more] + i] & 0x3F
+    distinct, which = np.unique(code, return_inverse=True)
+    kind = np.array([_kind(int(value)) for value in distinct], np.uint8)[which]
+    kinds = kinds.copy()
+    kinds[lead] = kind
+    for i in (1, 2, 3):
+        more = extra >= i
+        kinds[lead[more] + i] = kind[more]
+    return kinds, bool((kind & _UNSPACED).any())
+
+
+def _spaced(codes: U8, kinds: U8, row_ends: I64) -> Bool:
+    """False for rows of which at least half of the letters and digits are of a script without spaces."""
+    letters = np.flatnonzero((kinds & (_WORD | _UNSPACED) != 0) & ((codes & 0xC0) != 0x80))
+    owner = np.searchsorted(row_ends, letters)
+    unspaced = owner[(kinds[letters] & _UNSPACED) != 0]
+    counts = np.bincount(owner, minlength=len(row_ends))
+    of_unspaced = np.bincount(unspaced, minlength=len(row_ends))
+    return (of_unspaced == 0) | (2 * of_unspaced < counts)
+
+
+def _powers(base: int, count: int) -> U64:
+    powers = np.full(count, base, np.uint64)
+    powers[0] = 1
+    return np.cumprod(powers, dtype=np.uint64)
+
+
+def _cap(buffer: bytes) -> tuple[bytes, dict[int, tuple[int, int]]]:
+    """Cut rows over the limit; their hash and size over all bytes, by row number."""
+    rows = buffer[1:-1].split(b"\xff")
+    whole: dict[int, tuple[int, int]] = {}
+    for i, row in enumerate(rows):
+        if len(row) > ROW_LIMIT:
+            digest = hashlib.blake2b(row.replace(b"\n", b" "), digest_size=8).digest()
+            whole[i] = (int.from_bytes(digest, "little"), len(row))
+            rows[i] = row[:ROW_LIMIT].decode(errors="ignore").encode()
+    return b"\xff%b\xff" % b"\xff".join(rows), whole
+
+
+def _tokenise_block(buffer: bytes) -> Tokens:
+    whole: dict[int, tuple[int, int]] = {}
+    if len(buffer) > ROW_LIMIT:
+        buffer, whole = _cap(buffer)
+    codes = np.frombuffer(buffer, np.uint8)
+    kinds, any_unspaced = _classify(buffer, codes)
+
+    sums = np.empty(len(codes) + 1, np.uint64)
+    sums[0] = 0
+    np.multiply(np.frombuffer(buffer.translate(_HASHED), np.uint8), _powers(_BASE, len(codes)), out=sums[1:])
+    np.cumsum(sums, out=sums)
+    inverse = _powers(_INVERSE, len(codes))
+
+    def span_hash(starts: I64, ends: I64) -> U64:
+        mixed: U64 = (sums[ends] - sums[starts]) * inverse[starts] * _MIX
+        return mixed ^ (mixed >> _HALF)
+
+    row_ends = np.flatnonzero(codes == ROW)
+    row_starts, row_ends = row_ends[:-1] + 1, row_ends[1:]
+    line_ends = np.flatnonzero((codes == ord("\n")) | (codes == ROW))
+    line_starts, line_ends = line_ends[:-1] + 1, line_ends[1:]
+
+    word = (kinds & _WORD) != 0
+    edges = np.flatnonzero(word[1:] != word[:-1]) + 1
+    starts, ends = edges[::2], edges[1::2]
+    digit = (kinds & _DIGIT) != 0
+    number = np.zeros(len(starts), bool)
+    number[np.searchsorted(starts, np.flatnonzero(digit[1:] > digit[:-1]) + 1, side="right") - 1] = True
+
+    spaced = np.ones(len(row_ends), bool)
+    if any_unspaced:
+        spaced = _spaced(codes, kinds, row_ends)
+        owner = np.searchsorted(row_ends, starts)
+        words = spaced[owner]
+        single = np.flatnonzero((codes & 0xC0) != 0x80)
+        single_end = np.append(single[1:], len(codes))
+        # The separator after a line is a token too: it stands for the space between two lines.
+        inside = single > 0
+        single, single_end = single[inside], single_end[inside]
+        inside = ~spaced[np.searchsorted(row_ends, single)]
+        starts = np.concatenate((starts[words], single[inside]))
+        ends = np.concatenate((ends[words], single_end[inside]))
+        number = np.concatenate((number[words], np.zeros(int(inside.sum()), bool)))
+        order = np.argsort(starts, kind="stable")
+        starts, ends, number = starts[order], ends[order], number[order]
+
+    values: U32 = (span_hash(starts, ends) >> _HALF).astype(np.uint32)
+    values = (values & np.uint32(0xFFFFFFFE)) | number
+    hashes = span_hash(row_starts, row_ends)
+    sizes = row_ends - row_starts
+    for row, (digest, size) in whole.items():
+        hashes[row], sizes[row] = digest, size
+    return Tokens(
+        tokens=Ragged(values, np.concatenate(([0], np.searchsorted(starts, line_ends, side="right")))),
+        lines=span_hash(line_starts, line_ends),
+        first_line=np.concatenate(([0], np.searchsorted(line_ends, row_ends, side="right"))),
+        hashes=hashes,
+        sizes=sizes,
+        spaced=spaced,
+    )

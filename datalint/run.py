@@ -1,0 +1,234 @@
+"""`check`: from paths and options to a report."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import polars as pl
+
+from datalint import __version__
+from datalint.chunk import Target
+from datalint.config import Dataset, Settings, load
+from datalint.engine import Job, Outcome, Plan, plan, run
+from datalint.engine.local import Repair, read
+from datalint.engine.plan import HINTS
+from datalint.errors import InputError, UsageError
+from datalint.frames import as_paths
+from datalint.gate import judge, parse_limit
+from datalint.registry import all_rules, build
+from datalint.report.model import Report, summarise
+from datalint.rule import Rule
+from datalint.selectors import choose, codes, expand
+from datalint.source import DataFile, discover
+from datalint.suppress import matches, per_file
+
+Scope = Literal["row", "dataset", "all"]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A run made ready: settings, rules with their options, and the plan."""
+
+    settings: Settings
+    rules: Mapping[str, Rule]
+    plan: Plan
+    hints: Sequence[str]
+
+
+def check(
+    data: Any = None,
+    *,
+    config: str | Path | None = None,
+    isolated: bool = False,
+    scope: Scope = "all",
+    progress: Callable[[int], None] | None = None,
+    **options: Any,
+) -> Report:
+    """Lint datasets.
+
+    `data` is a path, several paths, or a polars, pandas or pyarrow table or a `datasets.Dataset`; without it the
+    datasets of the configuration, else the working directory. `options` are those of the command line in snake case:
+    select, ignore, extend_select, severity, train, eval, reference, format, columns, tokenizer, chat_template,
+    max_length, loss, profile, fail_on, gate, rules. Raises a DatalintError for anything that a user can put right.
+    """
+    flags = {key.replace("_", "-"): value for key, value in options.items()}
+    settings = load(file=None if config is None else Path(config), isolated=isolated, flags=flags)
+    with as_paths(data) as paths:
+        return check_settings(paths, settings, scope=scope, progress=progress, fingerprints=True)
+
+
+def check_settings(
+    paths: Sequence[str | Path] | None,
+    settings: Settings,
+    *,
+    scope: Scope = "all",
+    progress: Callable[[int], None] | None = None,
+    fingerprints: bool = False,
+) -> Report:
+    """`check` with settings that are loaded already."""
+    began = time.perf_counter()
+    setup = prepare(paths, settings, scope=scope)
+    outcome = run(setup.plan, progress=progress, fingerprints=fingerprints)
+    return report_of(setup, outcome, seconds=time.perf_counter() - began)
+
+
+def prepare(paths: Sequence[str | Path] | None, settings: Settings, *, scope: Scope = "all") -> Setup:
+    """Files, rules and plan of a run. Raises what the user has to put right before anything is read."""
+    chosen, _ = _rules(settings)
+    kept = [rule for rule in chosen if scope in ("all", rule.scope) or rule.always]
+    plans = plan(_jobs(paths, settings), kept)
+    asked = settings.config.select or []
+    hints = [
+        f"{code} {rule.name} is silent: it needs {' and '.join(HINTS[need] for need in plans.lacking[code])}"
+        for code, rule in ((r.code, r) for r in kept)
+        if code in plans.lacking and any(code.startswith(word) or word == rule.name for word in asked)
+    ]
+    return Setup(settings, {rule.code: rule for rule in kept}, plans, hints)
+
+
+def report_of(setup: Setup, outcome: Outcome, *, seconds: float) -> Report:
+    """What a finished run says: severities as configured, findings taken back, the gate judged."""
+    settings, rules = setup.settings, setup.rules
+    found = _severities(outcome.findings, settings)
+    names = [file.name for file in outcome.files]
+    config = settings.config
+    ignores = {
+        pattern: frozenset(expand(words, all_rules(), origin="per-file-ignores"))
+        for pattern, words in config.per_file_ignores.items()
+    }
+    found = per_file(found, names, ignores)
+    limits = {
+        code: parse_limit(text, origin=f"gate.{word}")
+        for word, text in config.gate.items()
+        for code in codes(word, all_rules(), origin="gate")
+    }
+    rows = sum(file.rows for file in outcome.files if file.split != "reference")
+    failures = judge(summarise(found, rules, rows), fail_on=config.fail_on, limits=limits)
+    jobs = setup.plan.jobs
+    return Report(
+        found=found,
+        files=outcome.files,
+        rules=rules,
+        failures=failures,
+        fetch=lambda file, wanted: fetch(jobs[file], wanted),
+        hints=setup.hints,
+        version=__version__,
+        config_digest=config_digest(settings, rules),
+        seconds=seconds,
+    )
+
+
+def fetch(job: Job, rows: Sequence[int], repair: Repair | None = None) -> dict[int, Any]:
+    """Some rows of a file, read again: row -> value (None where it is unreadable)."""
+    wanted, found = sorted(set(rows)), {}
+    for chunk in read(job, repair):
+        first = chunk.block.first_row
+        while wanted and wanted[0] < first + len(chunk):
+            row = wanted.pop(0)
+            found[row] = chunk.values[row - first]
+        if not wanted:
+            break
+    return found
+
+
+def config_digest(settings: Settings, rules: Mapping[str, Rule]) -> str:
+    """sha256 over what decides the findings: the configuration, the rules and their options."""
+    chosen = {code: {k: v for k, (v, _) in rule.options().items()} for code, rule in rules.items()}
+    encoded = msgspec.json.encode([__version__, msgspec.to_builtins(settings.config), chosen], order="sorted")
+    return hashlib.sha256(encoded).hexdigest()
+
+
+def _rules(settings: Settings) -> tuple[list[Rule], frozenset[str]]:
+    known, config = all_rules(), settings.config
+    chosen, told = choose(
+        known,
+        select=config.select,
+        extend_select=config.extend_select,
+        ignore=config.ignore,
+        preview=config.preview,
+    )
+    options: dict[str, dict[str, Any]] = {}
+    origin = str(settings.file) if settings.file else "rules"
+    for word, values in config.rules.items():
+        for code in codes(word, known, origin=f"[rules.{word}]"):
+            options.setdefault(code, {}).update(values)
+    built = {code: build(known[code], options.get(code, {}), origin=origin) for code in {*chosen, *options}}
+    return [built[code] for code in chosen], told
+
+
+def _severities(found: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Configured severities; a longer selector wins over a shorter one."""
+    level = pl.col("severity")
+    for word, severity in sorted(settings.config.severity.items(), key=lambda item: len(item[0])):
+        meant = codes(word, all_rules(), origin="severity")
+        level = pl.when(pl.col("rule").is_in(meant)).then(pl.lit(severity)).otherwise(level)
+    return found.with_columns(severity=level)
+
+
+def _jobs(paths: Sequence[str | Path] | None, settings: Settings) -> list[Job]:
+    config = settings.config
+    datasets = dict(config.datasets)
+    if paths is None and datasets:
+        named = [(name, split, _globbed(settings, getattr(table, split), name)) for name, table in datasets.items() for split in ("train", "eval", "reference")]
+        files = [
+            DataFile(found.path, found.name, split, name)
+            for name, split, some in named
+            if some
+            for found in discover(some)
+        ]
+    else:
+        lists = {
+            split: [settings.path(split, value) for value in getattr(config, split)]
+            for split in ("train", "eval", "reference")
+        }
+        explicit = [path for some in lists.values() for path in some]
+        files = discover(list(paths) if paths else ([] if explicit else ["."]), **lists)
+        files = [_placed(file, settings, datasets) for file in files]
+    whole = Dataset(**{f: getattr(config, f) for f in Dataset.__struct_fields__})
+    return [_job(index, file, datasets.get(file.dataset), whole, settings) for index, file in enumerate(files)]
+
+
+def _globbed(settings: Settings, patterns: Sequence[str], name: str) -> list[Path]:
+    found = []
+    for pattern in patterns:
+        hits = sorted(settings.root.glob(pattern)) if not Path(pattern).is_absolute() else [Path(pattern)]
+        if not hits:
+            raise InputError(f"[datasets.{name}]: {pattern!r} matches no file under {settings.root}")
+        found += [hit.relative_to(Path.cwd()) if hit.is_relative_to(Path.cwd()) else hit for hit in hits]
+    return found
+
+
+def _placed(file: DataFile, settings: Settings, datasets: Mapping[str, Dataset]) -> DataFile:
+    """A file given as a path belongs to the dataset whose patterns cover it."""
+    path = file.path.resolve()
+    name = path.relative_to(settings.root).as_posix() if path.is_relative_to(settings.root) else path.as_posix()
+    for dataset, table in datasets.items():
+        for split in ("train", "eval", "reference"):
+            if any(matches(name, pattern) for pattern in getattr(table, split)):
+                return DataFile(file.path, file.name, split, dataset)
+    return file
+
+
+def _job(index: int, file: DataFile, table: Dataset | None, whole: Dataset, settings: Settings) -> Job:
+    """A dataset's own settings stand before those of the whole run, unless the command line gave the latter."""
+
+    def pick(key: str) -> Any:
+        own = getattr(table, key) if table else None
+        flag = settings.origin(key.replace("_", "-")).startswith("--")
+        return getattr(whole, key) if flag or not own else own
+
+    def path(key: str) -> Path | None:
+        value = pick(key)
+        return None if value is None else settings.path(key.replace("_", "-"), str(value))
+
+    tokenizer, template = path("tokenizer"), path("chat_template")
+    if tokenizer is not None and not tokenizer.is_dir():
+        raise UsageError(f"--tokenizer: {tokenizer} is not a folder with tokenizer files")
+    if template is not None and not template.is_file():
+        raise UsageError(f"--chat-template: {template} is not a file")
+    target = Target(tokenizer, template, pick("max_length"), pick("loss"), pick("profile"))
+    return Job(index, file, pick("format"), pick("columns"), target)

@@ -1,0 +1,166 @@
+"""JSON Lines: one object a line, with the exact bytes of every line."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from datalint.source.block import EMPTY, Block, Fault, Offsets
+from datalint.source.decode import Decoder, Undecodable, record_fault, verdict_on
+from datalint.source.strict import decode_elements
+from datalint.source.stream import BOM, MAX_RECORD, Tape
+
+BLANKS = 65536  # blank lines told in one block
+
+_LF, _CR, _OPEN, _CLOSE = 10, 13, 123, 125
+
+
+@dataclass
+class _Place:
+    """Where the reader is, and what it has put off."""
+
+    row: int = 0
+    line: int = 1
+    blanks: int = 0  # blank lines just before here: gap at the end of the file, else rows
+    undecodable: Undecodable = field(default_factory=Undecodable)
+    decoder: Decoder = field(default_factory=Decoder)
+
+
+def read_lines(tape: Tape, *, max_record: int = MAX_RECORD, bounded: bool = False) -> Iterator[Block]:
+    """The blocks of a JSON Lines file.
+
+    A line longer than `max_record` bytes is unreadable; `bounded` (compressed files): it ends the reading.
+    """
+    place = _Place()
+    for data in whole_lines(tape, max_record if bounded else None):
+        gap = len(BOM) if place.line == 1 and data.startswith(BOM) else 0
+        yield from _piece(data, gap, place, max_record, cut=tape.cut is not None)
+    faults = place.undecodable.faults()
+    if tape.cut is not None:
+        faults += (Fault("FMT015", None, place.line, f"{tape.cut}: nothing can be read from here on"),)
+    elif place.row == 0:
+        faults += (Fault("FMT015", None, None, "the file holds no row"),)
+    if faults:
+        yield Block(place.row, [], EMPTY, b"", EMPTY, EMPTY, faults)
+
+
+def whole_lines(tape: Tape, limit: int | None) -> Iterator[bytes]:
+    """Chunks of whole lines; the last may lack its line feed. A line longer than `limit` cuts the tape."""
+    rest: list[bytes] = []
+    size = 0
+    while chunk := tape.read():
+        cut = chunk.rfind(b"\n") + 1
+        if cut:
+            yield b"".join((*rest, chunk[:cut]))
+            rest, size = [], 0
+        if cut < len(chunk):
+            rest.append(chunk[cut:])
+            size += len(chunk) - cut
+        if limit is not None and size > limit:
+            tape.cut = f"a line expands to more than {limit >> 20} MiB"
+            break
+    if size:
+        yield b"".join(rest)
+
+
+def line_spans(data: bytes, gap: int = 0) -> tuple[Offsets, Offsets]:
+    """Where the lines of `data` start (the first after `gap` bytes) and end, line ends (LF, CR LF) left out."""
+    buffer = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(buffer == _LF)
+    if data[-1] != _LF:
+        ends = np.append(ends, len(data))
+    starts = np.empty_like(ends)
+    starts[0], starts[1:] = gap, ends[:-1] + 1
+    return starts, ends - ((buffer[ends - 1] == _CR) & (ends > starts))
+
+
+def _piece(data: bytes, gap: int, place: _Place, max_record: int, *, cut: bool) -> Iterator[Block]:
+    starts, ends = line_spans(data, gap)
+    buffer = np.frombuffer(data, np.uint8)
+    objects: npt.NDArray[np.bool_] = buffer[np.minimum(starts, len(data) - 1)] == _OPEN
+    objects &= buffer[ends - 1] == _CLOSE
+    lines = np.arange(place.line, place.line + len(starts), dtype=np.int64)
+    place.line += len(starts)
+    kept = len(starts)
+    if not objects.all():
+        # whether blank lines at the end of the piece are rows depends on what follows
+        while kept and not data[starts[kept - 1] : ends[kept - 1]].strip(b" \t\r"):
+            kept -= 1
+    if not kept:
+        place.blanks += len(starts)
+        yield Block(place.row, [], EMPTY, data, EMPTY, EMPTY)
+        return
+    yield from _blank_rows(int(lines[0]) - place.blanks, int(lines[0]), place)
+    place.blanks = len(starts) - kept
+    starts, ends, lines = starts[:kept], ends[:kept], lines[:kept]
+    values, doubtful = place.decoder.decode(data, starts, ends, objects[:kept])
+    if len(data) > max_record:
+        doubtful = sorted({*doubtful, *np.flatnonzero(ends - starts > max_record).tolist()})
+    block = Block(place.row, values, lines, data, starts, ends)
+    if doubtful:
+        block = _settled(block, doubtful, place.undecodable, max_record, torn=cut and data[-1] != _LF)
+    place.row += len(block)
+    yield block
+
+
+def _blank_rows(first: int, following: int, place: _Place) -> Iterator[Block]:
+    """Rows for the blank lines `first` to `following` - 1, whose bytes were in the blocks before."""
+    for start in range(first, following, BLANKS):
+        lines = np.arange(start, min(start + BLANKS, following), dtype=np.int64)
+        zeros = np.zeros(len(lines), dtype=np.int64)
+        faults = [Fault("FMT001", place.row + i, line, "blank line") for i, line in enumerate(lines.tolist())]
+        unreadable = dict.fromkeys(range(len(lines)), "FMT001")
+        yield Block(place.row, [None] * len(lines), lines, b"", zeros, zeros, tuple(faults), unreadable)
+        place.row += len(lines)
+
+
+def _settled(
+    block: Block, doubtful: list[int], undecodable: Undecodable, max_record: int, *, torn: bool
+) -> Block:
+    """The block with its doubtful lines read strictly; a line that holds an array becomes several rows.
+
+    `torn`: the stream broke off in the last line, which is told once, for the file.
+    """
+    values: list[dict[str, object] | None] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    lines: list[int] = []
+    faults: list[Fault] = []
+    unreadable: dict[int, str] = {}
+    assert block.lines is not None
+    columns = block.starts.tolist(), block.ends.tolist(), block.lines.tolist()
+    done = 0
+    for i in [*doubtful, len(block)]:
+        values += block.values[done:i]
+        for column, source in zip((starts, ends, lines), columns, strict=True):
+            column += source[done:i]
+        done = i + 1
+        if i == len(block):
+            break
+        start, end, line = (source[i] for source in columns)
+        raw = block.data[start:end]
+        found = [(verdict_on(raw, max_record), 0, end - start)]
+        if found[0][0].reason.startswith("a JSON array") and (elements := decode_elements(raw)):
+            found = elements
+            what = f"a JSON array of {len(found)} objects on one line"
+            row = block.first_row + len(values)
+            faults.append(Fault("FMT001", row, line, what, fix_kind="rewrite", fix_safety="safe"))
+        for verdict, a, b in found:
+            at, code = len(values), verdict.code
+            if code == "FMT002":
+                undecodable.add(line, f"{verdict.reason} of line {line}")
+            elif torn and i == len(block) - 1 and verdict.value is None:
+                code = "FMT015"
+            elif code is not None:
+                faults.append(record_fault(verdict, block.first_row + at, line))
+            if verdict.value is None:
+                unreadable[at] = code or "FMT001"
+            values.append(verdict.value)
+            starts.append(start + a)
+            ends.append(start + b)
+            lines.append(line)
+    offsets = [np.array(column, dtype=np.int64) for column in (lines, starts, ends)]
+    return Block(
+        block.first_row, values, offsets[0], block.data, offsets[1], offsets[2], tuple(faults), unreadable
+    )

@@ -1,0 +1,204 @@
+"""Rendering in a worker process that a hostile template can harm, and that is replaced when it does."""
+
+import os
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from select import select
+
+import msgspec
+
+from datalint.errors import TokenizerError
+from datalint.tokens.rendering import Conversation, Rendered, RenderError, Reply, Request, encode_row
+from datalint.tokens.template import ChatTemplate
+
+BATCH_ROWS = 256
+BATCH_BYTES = 4 << 20
+START_SECONDS = 60.0  # a loaded machine may take long to start Python
+
+_LIMITS = {
+    "time": "the template used up the time limit",
+    "crash": "the template ended the rendering process",
+}
+
+
+class _WorkerEndedError(Exception):
+    """The worker is gone or silent; args[0] is the limit that it ran into."""
+
+
+@dataclass(slots=True)
+class _Worker:
+    """One running process, the bytes that it sent but nobody has read, and what ends it."""
+
+    process: subprocess.Popen[bytes]
+    stop: weakref.finalize  # type: ignore[type-arg]
+    pending: bytearray = field(default_factory=bytearray)
+
+    def send(self, data: bytes) -> None:
+        stdin = self.process.stdin
+        assert stdin is not None
+        try:
+            stdin.write(struct.pack(">I", len(data)) + data)
+            stdin.flush()
+        except BrokenPipeError as error:
+            raise _WorkerEndedError("crash") from error
+
+    def receive(self, seconds: float) -> bytes:
+        """The next reply. Raises _WorkerEndedError after `seconds` of silence or at the end of the stream."""
+        deadline = time.monotonic() + seconds
+        while len(self.pending) < 4 or len(self.pending) < self._end():
+            self._read(deadline)
+        end = self._end()
+        reply = bytes(self.pending[4:end])
+        del self.pending[:end]
+        return reply
+
+    def _end(self) -> int:
+        return 4 + int(struct.unpack_from(">I", self.pending)[0])
+
+    def _read(self, deadline: float) -> None:
+        stdout = self.process.stdout
+        assert stdout is not None
+        if not select([stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            raise _WorkerEndedError("time")
+        data = os.read(stdout.fileno(), 1 << 20)
+        if not data:
+            raise _WorkerEndedError("time" if self.process.wait() == -signal.SIGXCPU else "crash")
+        self.pending += data
+
+
+def _stop(process: subprocess.Popen[bytes], owner: int) -> None:
+    if os.getpid() != owner:
+        return  # a fork of the owner must not end the owner's worker
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        assert stream is not None
+        try:
+            stream.close()
+        except BrokenPipeError:
+            continue  # bytes that the worker never read
+
+
+@dataclass
+class RenderPool:
+    """Renders rows in one worker process at a time.
+
+    A row that hits a limit gets a RenderError, and the next row has a new worker. After `max_hits` such rows
+    the template as a whole is given up. The limits are for one row: `cpu_seconds`, `wall_seconds`, and
+    `memory`, bytes of address space beyond what the started worker has.
+    """
+
+    cpu_seconds: int = 2
+    wall_seconds: float = 20.0
+    memory: int = 768 << 20
+    max_hits: int = 3
+    _hits: Counter[str] = field(default_factory=Counter, init=False, repr=False)
+    _worker: _Worker | None = field(default=None, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def render(self, template: ChatTemplate, rows: Sequence[Conversation]) -> list[Rendered | RenderError]:
+        """One result a row, in order. Raises TokenizerError without a template, or if no worker starts."""
+        template.source(tools=False)
+        results: list[Rendered | RenderError] = []
+        with self._lock:
+            while len(results) < len(rows) and self._hits[template.digest] < self.max_hits:
+                batch = rows[len(results) : len(results) + BATCH_ROWS]
+                results += self._render_some(template, batch)
+        message = f"the template is given up: {self.max_hits} rows ran into the limits of rendering"
+        return results + [RenderError("given up", "limit", message)] * (len(rows) - len(results))
+
+    def close(self) -> None:
+        """End the worker; a later render starts a new one."""
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+    def _render_some(
+        self, template: ChatTemplate, rows: Sequence[Conversation]
+    ) -> Iterator[Rendered | RenderError]:
+        """Results of the first rows, at least one: as many as fit a message, or until a limit is hit."""
+        encoded: list[bytes] = []
+        size = 0
+        for row in rows:
+            encoded.append(_encoded(row))
+            size += len(encoded[-1])
+            if size > BATCH_BYTES:
+                break
+        now = template.now.isoformat() if template.now else None
+        request = Request(template.digest, dict(template.named), dict(template.special_tokens), now, encoded)
+        worker = self._started()
+        try:
+            worker.send(msgspec.msgpack.encode(request))
+            for _ in encoded:
+                result = _result(worker.receive(self.wall_seconds))
+                yield result
+                if isinstance(result, RenderError) and result.kind == "limit":
+                    raise _WorkerEndedError(result.error)
+        except _WorkerEndedError as ended:
+            self.close()
+            self._hits[template.digest] += 1
+            if ended.args[0] in _LIMITS:
+                yield RenderError("limit", ended.args[0], _LIMITS[ended.args[0]])
+
+    def _started(self) -> _Worker:
+        if self._worker is None:
+            self._worker = self._start()
+        return self._worker
+
+    def _start(self) -> _Worker:
+        limits = [str(self.cpu_seconds), str(self.memory)]
+        process = subprocess.Popen(
+            # -P: never import what lies in the folder of the data.
+            [sys.executable, "-P", "-m", "datalint.tokens.worker", *limits],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        )
+        worker = _Worker(process, weakref.finalize(self, _stop, process, os.getpid()))
+        try:
+            worker.receive(START_SECONDS)
+        except _WorkerEndedError as error:
+            worker.stop()
+            raise TokenizerError(
+                f"{sys.executable}: the process that renders chat templates does not start "
+                "(`python -m datalint.tokens.worker 2 1000000000` shows why)"
+            ) from error
+        return worker
+
+
+def _encoded(row: Conversation) -> bytes:
+    try:
+        return encode_row(row)
+    except RecursionError:
+        # The worker cannot decode these bytes either, and reports the row.
+        return b"J" + b"[" * 100_000
+
+
+def _result(data: bytes) -> Rendered | RenderError:
+    reply = msgspec.msgpack.decode(data, type=Reply)
+    if reply.error is not None:
+        return RenderError(*reply.error)
+    return Rendered(reply.text.decode("utf-8", "surrogatepass"), tuple(reply.spans))
+
+
+@cache
+def _pool_of(_process_id: int) -> RenderPool:
+    return RenderPool()
+
+
+def render_rows(template: ChatTemplate, rows: Sequence[Conversation]) -> list[Rendered | RenderError]:
+    """Render rows with this process's own worker, started at the first call and kept.
+
+    Raises TokenizerError where there is no template, or no worker starts.
+    """
+    return _pool_of(os.getpid()).render(template, rows)

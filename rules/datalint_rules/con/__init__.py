@@ -1,0 +1,1 @@
+"""CON: rows that contradict each other."""

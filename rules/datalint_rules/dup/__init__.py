@@ -1,0 +1,1 @@
+"""DUP: exact and near duplicates."""

@@ -1,0 +1,90 @@
+"""DUP002."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from datalint.chunk import Chunk
+from datalint.dedup import near_duplicates
+from datalint.rule import Fix, Rule, Totals, option
+
+_WORDS = "the reservoir above the village was drained in spring so that divers could look for the missing church bell"
+_MORE = "which an old map places near the northern wall between two poplars and a boat house that nobody remembers"
+
+
+@dataclass(frozen=True)
+class NearDuplicate(Rule):
+    """A row differs from another one of its split in a few words only.
+
+    ## What it does
+    MinHash finds candidates; each pair is then measured exactly. Two rows of at least 20 words are near duplicates
+    if their sets of words have a Jaccard of 0.8 or more, their sets of word pairs 0.5 or more, and their sets of
+    numbers 0.8 or more. Texts without spaces between words are compared by runs of five characters. Lines that stand
+    in 1 % of the rows (at least ten) do not count. In each group the longest row stays; every reported row is a near
+    duplicate of the row that the finding names.
+
+    ## Why is this bad?
+    Reworded copies are trained several times over, and leak between splits when the data is divided.
+
+    ## Example
+    The same answer with five of a hundred words replaced.
+
+    ## Fix safety
+    Unsafe: the row is dropped. Sentences that differ in one word on purpose (minimal pairs) are near duplicates too.
+
+    ## Options
+    - `threshold`, `bigram-threshold`, `number-threshold`: the three Jaccards.
+    - `min-words`: shorter rows are never near duplicates.
+
+    ## References
+    Broder 1997 (resemblance of documents); Lee et al. 2022 (arXiv:2107.06499); alpaca-lora issue #65.
+    """
+
+    code, name = "DUP002", "near-duplicate"
+    severity = "warning"
+    message = "near duplicate (Jaccard {jaccard:.2f}) of a longer row"
+    fix = Fix("drop", "unsafe")
+    fix_title = "keeps the longest"
+    bad = [
+        [
+            {"prompt": "Tell me news.", "completion": f"{_WORDS} {_MORE}"},
+            {"prompt": "Tell me news.", "completion": f"{_WORDS} {_MORE}".replace("spring", "autumn")},
+        ],
+    ]
+    good = [
+        [{"prompt": "What is 330 plus 2739?", "completion": "3069"}, {"prompt": "What is 330 plus 2740?", "completion": "3070"}],
+        [{"prompt": "Tell me news.", "completion": _WORDS}, {"prompt": "Tell me news.", "completion": _MORE}],
+        [
+            {"prompt": "Tell me news.", "completion": f"{_WORDS} {_MORE} in 1911 or 1912"},
+            {"prompt": "Tell me news.", "completion": f"{_WORDS} {_MORE} in 1803 or 1804"},
+        ],
+    ]
+
+    threshold: float = option(0.8, "Least Jaccard of the sets of words.")
+    bigram_threshold: float = option(0.5, "Least Jaccard of the sets of word pairs.")
+    number_threshold: float = option(0.8, "Least Jaccard of the sets of numbers.")
+    min_words: int = option(20, "Fewest words of a row that is compared.")
+
+    def map(self, chunk: Chunk) -> pl.DataFrame:
+        rows = [(c.row, c.text) for c in chunk.compared]
+        return pl.DataFrame(rows, schema={"row": pl.UInt32, "text": pl.String}, orient="row")
+
+    def finish(self, frame: pl.DataFrame, totals: Totals) -> pl.DataFrame:
+        frame = frame.sort("file", "row")
+        found = near_duplicates(
+            frame["text"],
+            threshold=self.threshold,
+            bigram_threshold=self.bigram_threshold,
+            number_threshold=self.number_threshold,
+            min_words=self.min_words,
+        ).dropped
+        here, there = frame[found["row"]], frame[found["kept"]]
+        return pl.DataFrame(
+            {
+                "file": here["file"],
+                "row": here["row"],
+                "related_file": there["file"],
+                "related_row": there["row"],
+                "jaccard": found["jaccard"],
+            }
+        )

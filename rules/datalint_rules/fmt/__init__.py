@@ -1,0 +1,1 @@
+"""FMT: container, format and structure."""

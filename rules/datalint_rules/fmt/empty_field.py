@@ -1,0 +1,93 @@
+"""FMT011."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from datalint.chunk import Chunk
+from datalint.rule import Fix, Rule, option
+
+# White space, and characters that show nothing: zero-width, joiners, soft hyphen, BOM.
+_INVISIBLE = r"[\s\u{200B}-\u{200F}\u{2060}-\u{2064}\u{00AD}\u{FEFF}\u{180E}]+"
+
+
+@dataclass(frozen=True)
+class EmptyField(Rule):
+    """A field that is trained on, or the prompt, has no visible text.
+
+    ## What it does
+    Looks at every assistant turn, completion, chosen or rejected answer, label and `text` for content that is empty,
+    null or white space. A turn with tool calls or reasoning is not empty. An empty prompt or user turn is a warning.
+
+    ## Why is this bad?
+    The loss trains the model to answer with silence, or to answer nothing in particular.
+
+    ## Example
+    `{"prompt": "Name a river in Peru.", "completion": ""}`
+
+    ## Fix safety
+    Unsafe: the row is dropped.
+
+    ## Options
+    - `min-chars`: fewest visible characters that count as text.
+
+    ## References
+    openai-python's fine-tuning validators drop rows with an empty completion; EAGLE issue #51 shows what happens
+    when a conversation without an answer reaches training.
+    """
+
+    code, name = "FMT011", "empty-field"
+    severity = "error"
+    message = "{side} has {n} visible characters"
+    fix = Fix("drop", "unsafe")
+    fix_title = "drops the row"
+    bad = [
+        [{"prompt": "Name a river in Peru.", "completion": ""}],
+        [{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": " \n\u200b"}]}],
+        [{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": None}]}],
+        [{"instruction": "Say hi.", "input": "", "output": "\t"}],
+        [{"prompt": " ", "completion": "An answer to nothing."}],
+        [{"text": "refund please", "label": ""}],
+    ]
+    good = [
+        [{"instruction": "Name a river in Peru.", "input": "", "output": "The Ucayali."}],
+        [
+            {
+                "messages": [
+                    {"role": "system", "content": ""},
+                    {"role": "user", "content": "Weather?"},
+                    {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "w", "arguments": "{}"}}]},
+                    {"role": "tool", "content": ""},
+                    {"role": "assistant", "content": "Rain."},
+                ]
+            }
+        ],
+        [{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "", "weight": 0}]}],
+        [{"prompt": "2 + 2 =", "completion": "4"}],
+    ]
+
+    min_chars: int = option(1, "Fewest visible characters that count as text.")
+
+    def map(self, chunk: Chunk) -> pl.DataFrame:
+        visible = pl.col("content").fill_null("").str.replace_all(_INVISIBLE, "").str.len_chars()
+        # An empty instruction with a filled input is a prompt: cells of one prompt count together.
+        cells = pl.col("n").sum().over("row", pl.col("field") == "messages", "role")
+        talk = pl.col("field") == "messages"
+        asks = (pl.col("role") == "user") & (talk | (cells < self.min_chars) & (pl.col("field") != "input"))
+        # A null cell is a missing field (FMT005); a null message is an empty one.
+        given = pl.col("content").is_not_null() | (pl.col("field") == "messages")
+        empty = chunk.turns.with_columns(n=visible).filter(
+            (pl.col("n") < self.min_chars)
+            & (pl.col("trained") | asks)
+            & given
+            & pl.col("calls").is_null()
+            & pl.col("reasoning").fill_null("").str.strip_chars().eq("")
+        )
+        side = pl.when(pl.col("trained")).then(pl.lit("the trained side")).otherwise(pl.lit("the prompt"))
+        return empty.select(
+            "row",
+            "pointer",
+            "n",
+            side=side,
+            severity=pl.when(pl.col("trained")).then(pl.lit("error")).otherwise(pl.lit("warning")),
+        )

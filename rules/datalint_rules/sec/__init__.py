@@ -1,0 +1,1 @@
+"""SEC: secrets and hidden content."""

@@ -1,0 +1,1 @@
+"""SPL: splits and leakage."""

@@ -1,0 +1,1 @@
+"""TOK: the target model's tokenizer."""

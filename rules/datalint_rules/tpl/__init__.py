@@ -1,0 +1,1 @@
+"""TPL: the target model's chat template."""

@@ -1,0 +1,158 @@
+"""What was the cleaning worth? Train the same model on both files and say, with uncertainty."""
+
+import hashlib
+import platform
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from datalint.errors import InputError, UsageError
+from datalint.examples import Example, read_examples
+from datalint_trainer.arms import make_arms, placebo_drop
+from datalint_trainer.report import ArmResult, ImpactReport, Objective
+from datalint_trainer.rows import Pool, Row, detect_task, pool, training_rows
+
+Source: TypeAlias = str | Path | Sequence[Example]
+
+# Heads over frozen features cost next to nothing; a fine-tuned model costs minutes, so fewer of them are
+# fitted.
+HEADS, FINE_TUNED = (3, 9), (2, 6)
+VERSIONS = ("datalint-ft", "torch", "transformers", "peft", "numpy", "scipy", "scikit-learn", "model2vec")
+
+
+def impact(
+    raw: Source,
+    clean: Source,
+    eval: Source,  # noqa: A002 -- the word of the command line
+    *,
+    model: str | None = None,
+    eval_labels: Literal["noisy", "trusted"] = "noisy",
+    format: str | None = None,  # noqa: A002 -- likewise
+    columns: Mapping[str, str] | None = None,
+    chat_template: str | Path | None = None,
+    tokenizer: str | Path | None = None,
+    max_length: int | None = None,
+    objective: str | None = None,
+    seeds: int | None = None,
+    placebos: int | None = None,
+    announce: Callable[[str], None] = lambda _line: None,
+    track: Callable[[int], Callable[[], None]] = lambda _total: lambda: None,
+) -> ImpactReport:
+    """Train on the raw file, on the cleaned file and on placebos, and compare them on held-out rows.
+
+    - raw, clean, eval: files, the output folder of a clean, or examples. Order of rows does not matter. The
+      eval rows must be the same good rows for both; training rows that match one of them are left out
+      everywhere.
+    - model: folder or hub id of a model that is fine-tuned with LoRA; default: heads over the embedded
+      encoder.
+    - eval_labels: "trusted" only if the eval labels were checked by people: the Brier score then decides.
+    - format, columns: how rows are read, as for `check`.
+    - chat_template, tokenizer, max_length: for `model`; default: what the model brings along.
+    - objective: a target for the cleaned file's model, such as "macro_f1 >= 0.85".
+    - seeds, placebos: models per arm and placebo arms; default 3 and 9, with `model` 2 and 6.
+    - announce: told the expected cost of `model` before it is spent.
+    - track: told the number of steps; returns what is called after each.
+
+    - raises InputError: a file cannot be read, or has no rows to train or evaluate on.
+    - raises UsageError: options that do not fit each other or the rows.
+    - raises TokenizerError: the tokenizer or the chat template cannot be used.
+    """
+    started = time.process_time()
+    S, B = (seeds or default for default in (FINE_TUNED if model else HEADS))
+    B = placebos or B
+    if B <= S:
+        raise UsageError(f"{B} placebos for {S} seeds: the spread of luck needs more placebos than seeds")
+
+    sources = {"raw": raw, "clean": clean, "eval": eval}
+    examples = {name: _read(source, format, columns) for name, source in sources.items()}
+    task = detect_task(examples["raw"])
+    rows = {name: training_rows(found, task) for name, found in examples.items()}
+    for name, found in rows.items():
+        if not found:
+            raise InputError(
+                f"the {name} file has no rows with {'a label' if task == 'classification' else 'an answer'}"
+            )
+    rows_of = pool(rows["raw"], rows["clean"], rows["eval"])
+    if not len(rows_of.raw) or not len(rows_of.clean):
+        raise InputError("every training row matches an eval row; evaluate on rows that are not trained on")
+
+    arms = make_arms(rows_of, range(S), B)
+    if task == "classification":
+        from datalint_trainer.classification import measure_classification
+
+        outcome = measure_classification(
+            rows_of, arms, rows["eval"], eval_labels, model, max_length, announce, track
+        )
+    else:
+        raise UsageError("chat rows need --model PATH_OR_HUB_ID, a causal language model")
+
+    left_out = {name: len(examples[name]) - len(rows[name]) for name in sources}
+    return ImpactReport(
+        task="classification" if task == "classification" else "chat",
+        verdict=outcome.verdict,
+        decided_by=outcome.decided_by,
+        model=outcome.model,
+        evaluation={"rows": len(rows["eval"]), "digest": _digest(rows["eval"])},
+        train={
+            "raw": len(rows["raw"]),
+            "clean": len(rows["clean"]),
+            "left_out_for_leakage": int((rows_of.leaked & rows_of.in_raw).sum()),
+        },
+        arms=outcome.arms,
+        clean_minus_raw=outcome.clean_minus_raw,
+        clean_minus_placebo=outcome.clean_minus_placebo,
+        baselines=outcome.baselines,
+        objective=_objective(objective, outcome.arms) if objective else None,
+        notes=(*_notes(rows_of, left_out, S, B), *outcome.notes),
+        cost={"cpu_seconds": round(time.process_time() - started, 2)},
+        versions={"python": platform.python_version()} | {name: version(name) for name in VERSIONS},
+        seeds=tuple(range(S)),
+    )
+
+
+def _read(source: Source, format: str | None, columns: Mapping[str, str] | None) -> Sequence[Example]:  # noqa: A002
+    return read_examples(source, format=format, columns=columns) if isinstance(source, str | Path) else source
+
+
+def _digest(rows: Sequence[Row]) -> str:
+    return hashlib.sha256("\n".join(row.key for row in rows).encode()).hexdigest()
+
+
+def _objective(text: str, arms: Sequence[ArmResult]) -> Objective:
+    known = arms[0].metrics
+    parsed = re.fullmatch(r"\s*(\w+)\s*(>=|<=)\s*(\d*\.?\d+)\s*", text)
+    if not parsed or parsed[1] not in known:
+        raise UsageError(
+            f"objective {text!r} is not METRIC >= NUMBER or METRIC <= NUMBER with one of {', '.join(known)}"
+        )
+    metric, operator, target = parsed[1], parsed[2], float(parsed[3])
+    values = [arm.metrics[metric] for arm in arms if arm.name == "clean"]
+    value = sum(values) / len(values)
+    if operator == ">=":
+        return Objective(metric, ">=", target, value, met=value >= target)
+    return Objective(metric, "<=", target, value, met=value <= target)
+
+
+def _notes(rows: Pool, left_out: Mapping[str, int], S: int, B: int) -> list[str]:
+    drop = placebo_drop(rows)
+    notes = [
+        f"{S} models each on raw and clean, {B} placebos that lose {drop:,} random rows of {len(rows.raw):,}"
+    ]
+    if drop < rows.changed:
+        notes.append(f"the cleaning changed {rows.changed:,} rows; the placebos lose fewer to have rows left")
+    if not rows.changed:
+        notes.append("the cleaning changed nothing that is trained on")
+    leaked = int((rows.leaked & rows.in_raw).sum())
+    if leaked:
+        notes.append(
+            f"{leaked:,} raw rows match an eval row and are in no arm; what removing them is worth shows nowhere"
+        )
+    notes += [
+        f"{n:,} rows of the {name} file cannot be trained on and are left out"
+        for name, n in left_out.items()
+        if n
+    ]
+    return notes

@@ -1,0 +1,189 @@
+"""The outcome of a comparison: one JSON document, one table, one sentence."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from datalint_trainer.verdict import Interval, Word
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SCHEMA = "datalint-impact/1"
+PERCENTAGES = ("accuracy", "macro_f1", "precision", "recall")
+HEADLINES = {
+    "helped": "The cleaning helped.",
+    "hurt": "The cleaning hurt.",
+    "no measurable difference": "No measurable difference.",
+    "not enough data": "Not enough data for a verdict.",
+}
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One trained model: where it stopped early and what it scored on the eval rows."""
+
+    name: str
+    seed: int
+    rows: int
+    steps: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A target for the model trained on the cleaned file, such as macro_f1 >= 0.85."""
+
+    metric: str
+    operator: Literal[">=", "<="]
+    target: float
+    value: float
+    met: bool
+
+
+@dataclass(frozen=True)
+class ImpactReport:
+    """What cleaning a training file was worth (schema `datalint-impact/1`).
+
+    - decided_by: the score that decides; all other figures are shown beside it and decide nothing.
+    - clean_minus_raw, clean_minus_placebo: intervals by metric; "metric" is the deciding score, of which more
+      is better whatever its name; the others are in their own units.
+    - notes: what a reader should know about this run, one sentence each.
+    - seeds: the seeds of raw and clean.
+    """
+
+    task: Literal["classification", "chat"]
+    verdict: Word
+    decided_by: str
+    model: Mapping[str, Any]
+    evaluation: Mapping[str, Any]
+    train: Mapping[str, int]
+    arms: tuple[ArmResult, ...]
+    clean_minus_raw: Mapping[str, Interval]
+    clean_minus_placebo: Mapping[str, Interval]
+    baselines: tuple[Mapping[str, Any], ...]
+    objective: Objective | None
+    notes: tuple[str, ...]
+    cost: Mapping[str, float]
+    versions: Mapping[str, str]
+    seeds: tuple[int, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON contract; figures are plain numbers."""
+        return {
+            "schema": SCHEMA,
+            "task": self.task,
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+            "decided_by": self.decided_by,
+            "model": dict(self.model),
+            "eval": dict(self.evaluation),
+            "train": dict(self.train),
+            "arms": [asdict(arm) for arm in self.arms],
+            "clean_minus_raw": {name: asdict(value) for name, value in self.clean_minus_raw.items()},
+            "clean_minus_placebo": {name: asdict(value) for name, value in self.clean_minus_placebo.items()},
+            "rules": [],
+            "baselines": [dict(baseline) for baseline in self.baselines],
+            "learning_curve": [],
+            "objective": asdict(self.objective) if self.objective else None,
+            "notes": list(self.notes),
+            "cost": dict(self.cost),
+            "versions": dict(self.versions),
+            "seeds": list(self.seeds),
+        }
+
+    def mean(self, arm: str, metric: str) -> float:
+        """Mean of a metric over the models of an arm: "raw", "clean" or "placebo"."""
+        values = [result.metrics[metric] for result in self.arms if result.name.split("-")[0] == arm]
+        return sum(values) / len(values)
+
+    @property
+    def headline_metric(self) -> str:
+        """The metric that the sentence speaks in."""
+        return "accuracy" if self.task == "classification" else "bits_per_byte"
+
+    @property
+    def sentence(self) -> str:
+        """The verdict for somebody who reads one sentence."""
+        figure = signed(self.headline_metric, self.clean_minus_raw[self.headline_metric])
+        return (
+            f"{HEADLINES[self.verdict]} Training on the cleaned file instead of the raw one: {figure} "
+            f"on {self.evaluation['rows']:,} held-out rows."
+        )
+
+    @property
+    def explanation(self) -> str:
+        """Why the verdict is what it is, from the two comparisons of the deciding score."""
+        raw, placebo = self.clean_minus_raw["metric"].side, self.clean_minus_placebo["metric"].side
+        if self.verdict == "not enough data":
+            return "The figures below are no basis for a decision."
+        if self.verdict == "helped":
+            return "Better than the raw file, and better than dropping as many rows at random."
+        if self.verdict == "hurt":
+            return "Worse than the raw file and worse than dropping as many rows at random: do not clean like this."
+        if placebo > 0:
+            return "Bad rows were found, but dropping them cost as much as they did: fix instead of drop."
+        if placebo < 0:
+            return "The rows that went were worth more than random ones: check the rules that dropped them."
+        if raw < 0:
+            return "The cleaned file trains a worse model, but so does dropping as many rows at random."
+        if raw > 0:
+            return "Better than the raw file, but not better than dropping as many rows at random."
+        return "Whatever the cleaning changed is smaller than what chance does to these models."
+
+    def print(self, console: "Console") -> None:
+        """Show verdict, table and notes on a rich console."""
+        from rich.table import Table
+        from rich.text import Text
+
+        style = {"helped": "bold green", "hurt": "bold red"}.get(self.verdict, "bold yellow")
+        console.print(Text(self.sentence, style=style))
+        console.print(Text(self.explanation + "\n"))
+
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for column in ("", "raw", "clean", "placebo"):
+            table.add_column(column, justify="left" if not column else "right", no_wrap=True)
+        table.add_column("clean - raw", justify="right")
+        table.add_column("clean - placebo", justify="right")
+        for name in self.clean_minus_raw:
+            if name != "metric":
+                means = [plain(name, self.mean(arm, name)) for arm in ("raw", "clean", "placebo")]
+                table.add_row(name, *means, *(self._difference(name, side) for side in ("raw", "placebo")))
+        table.add_row(
+            f"decides: {self.decided_by}",
+            "",
+            "",
+            "",
+            *(self._difference("metric", side) for side in ("raw", "placebo")),
+        )
+        console.print(table)
+
+        for baseline in self.baselines:
+            console.print(
+                Text(f"rival {baseline['name']}: {plain('accuracy', baseline['accuracy'])} accuracy")
+            )
+        if self.objective:
+            goal = self.objective
+            met = "met" if goal.met else "MISSED"
+            console.print(
+                Text(f"objective {goal.metric} {goal.operator} {goal.target:g}: {met} ({goal.value:.4g})")
+            )
+        for note in self.notes:
+            console.print(Text(f"note: {note}", style="dim"))
+
+    def _difference(self, name: str, side: str) -> str:
+        intervals = self.clean_minus_raw if side == "raw" else self.clean_minus_placebo
+        return signed(name, intervals[name])
+
+
+def plain(metric: str, value: float) -> str:
+    """A figure in its unit: per cent for shares."""
+    return f"{100 * value:.1f} %" if metric in PERCENTAGES else f"{value:.4f}"
+
+
+def signed(metric: str, value: Interval) -> str:
+    """A difference with its interval: "+1.1 points [0.2, 2.0]" for shares."""
+    if metric in PERCENTAGES:
+        return f"{100 * value.estimate:+.1f} points [{100 * value.low:.1f}, {100 * value.high:.1f}]"
+    unit = " bits per byte" if metric == "bits_per_byte" else ""
+    return f"{value.estimate:+.4f}{unit} [{value.low:.4f}, {value.high:.4f}]"
