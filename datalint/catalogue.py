@@ -23,7 +23,9 @@ def describe(rule: type[Rule]) -> dict[str, Any]:
         "needs": list(made.needs),
         "status": made.status,
         "since": made.since,
-        "fix": None if made.fix is None else {"kind": made.fix.kind, "safety": made.fix.safety, "title": made.fix_title},
+        "fix": None
+        if made.fix is None
+        else {"kind": made.fix.kind, "safety": made.fix.safety, "title": made.fix_title},
         "message": made.message,
         "options": {name: {"default": value, "help": text} for name, (value, text) in made.options().items()},
         "explanation": made.documentation(),
@@ -51,7 +53,12 @@ def _options(text: str, options: dict[str, dict[str, Any]]) -> str:
         f"- `{name}` (default {msgspec.json.encode(item['default']).decode()}): {item['help']}"
         for name, item in options.items()
     ]
-    return re.sub(r"(## Options\n)(.*?)(?=\n\n## |\Z)", lambda m: m[1] + ("\n".join(lines) or "None."), text, flags=re.DOTALL)
+    return re.sub(
+        r"(## Options\n)(.*?)(?=\n\n## |\Z)",
+        lambda m: m[1] + ("\n".join(lines) or "None."),
+        text,
+        flags=re.DOTALL,
+    )
 
 
 def table(rules: Sequence[type[Rule]], *, markdown: bool) -> str:
@@ -67,4 +74,6 @@ def table(rules: Sequence[type[Rule]], *, markdown: bool) -> str:
         body = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
         return "\n".join([body[0], "|" + "---|" * len(rows[0]), *body[1:]])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
-    return "\n".join("  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[-1]]).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[-1]]).rstrip() for row in rows
+    )

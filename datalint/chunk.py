@@ -5,7 +5,8 @@ reads `turns`, one over any text in the row reads `texts`, one that compares row
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from datalint.conversation import Dialogue
     from datalint.tokens import ChatTemplate, Rendered, RenderError, Tokenizer
 
+# The date that templates are told: two runs over the same data must find the same.
+_TODAY = datetime(2026, 1, 1)
 # Stands between the parts of a row that is compared: no text that white-space folding could make or eat.
 _PART = "\x00"
 _TURNS = {
@@ -67,7 +70,7 @@ class Target:
         if self.tokenizer_dir is None and self.chat_template is None:
             return None
         template = load_template(self.tokenizer_dir, self.chat_template)
-        return template if template.named else None
+        return replace(template, now=_TODAY) if template.named else None
 
     @cached_property
     def tokenizer(self) -> "Tokenizer | None":
@@ -153,7 +156,7 @@ class Chunk:
 
     @cached_property
     def texts(self) -> pl.DataFrame:
-        """Every string of every readable row, names of roles left out: row, pointer, text, role (null outside turns)."""
+        """Every string of every readable row but names of roles: row, pointer, text, role (null outside turns)."""
         flat = [
             (row, pointer, text, role)
             for row, value in enumerate(self.values)
@@ -214,11 +217,18 @@ class Chunk:
         """What the reader could not take as it is: code, row (null: the whole file), line, pointer, reason, fix_*."""
         first = self.block.first_row
         flat = [
-            (f.code, None if f.row is None else f.row - first, f.line, f.pointer, f.reason, f.fix_kind, f.fix_safety)
+            (
+                f.code,
+                None if f.row is None else f.row - first,
+                f.line,
+                f.pointer,
+                f.reason,
+                f.fix_kind,
+                f.fix_safety,
+            )
             for f in self.block.faults
         ]
         return pl.DataFrame(flat, schema=_FAULTS, orient="row")
-
 
     def told(self, code: str) -> pl.DataFrame:
         """The reader's faults of one code, as a rule's findings: row, line, pointer, reason, fix_kind, fix_safety."""
@@ -232,9 +242,10 @@ def _strings(value: Any, pointer: str, role: str | None) -> Iterator[tuple[str, 
     elif isinstance(value, dict):
         said = value.get("role", value.get("from"))
         speaks = isinstance(said, str)
+        role = ROLES.get(said, said) if isinstance(said, str) else role
         for key, item in value.items():
             if not (speaks and key in ("role", "from")):
-                yield from _strings(item, f"{pointer}/{escape(key)}", ROLES.get(said, said) if speaks else role)
+                yield from _strings(item, f"{pointer}/{escape(key)}", role)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _strings(item, f"{pointer}/{index}", role)

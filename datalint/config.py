@@ -168,17 +168,16 @@ def _convert(table: Mapping[str, Any], *, origin: str) -> Config:
 
 
 def _check_names(config: Config, *, origin: str) -> None:
-    tables = [("", config), *((f" in [datasets.{n}]", d) for n, d in config.datasets.items())]
+    tables: list[tuple[str, Config | Dataset]] = [("", config)]
+    tables += [(f" in [datasets.{name}]", table) for name, table in config.datasets.items()]
     for where, table in tables:
         if table.format is not None and table.format not in FORMATS:
-            raise ConfigError(
-                f"{origin}: unknown format {table.format!r}{where}{nearest(table.format, FORMATS)}; one of {', '.join(FORMATS)}"
-            )
+            known = f"{nearest(table.format, FORMATS)}; one of {', '.join(FORMATS)}"
+            raise ConfigError(f"{origin}: unknown format {table.format!r}{where}{known}")
         for ours in table.columns:
             if ours not in ALIASES:
-                raise ConfigError(
-                    f"{origin}: unknown field {ours!r} in columns{where}{nearest(ours, ALIASES)}; one of {', '.join(ALIASES)}"
-                )
+                known = f"{nearest(ours, ALIASES)}; one of {', '.join(ALIASES)}"
+                raise ConfigError(f"{origin}: unknown field {ours!r} in columns{where}{known}")
 
 
 def schema() -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Rows as a chat template gets them: message lists as they are, ShareGPT turns with their usual roles.
 
-A row gives one dialogue, a preference row one for each side, a row without message lists none: string prompts and
-Alpaca fields have no template of their own.
+A row gives one dialogue, a preference row one for each side, a row without message lists none: string prompts
+and Alpaca fields have no template of their own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,8 +21,8 @@ _ANSWERS = ("completion", "chosen", "rejected")
 class Dialogue:
     """One conversation of a row, and where each of its messages stands in the row.
 
-    `contents` are JSON pointers to the messages' content; `trained` says which messages the loss sees; `mapped`
-    that messages were rewritten from the ShareGPT form.
+    `contents` are JSON pointers to the messages' content; `trained` says which messages the loss sees;
+    `mapped` that messages were rewritten from the ShareGPT form.
     """
 
     row: int
@@ -46,7 +46,9 @@ def dialogues_of(row: int, value: Mapping[str, Any], shape: Shape, turns: Sequen
     answers = [said[field] for field in _ANSWERS if field in said] or [[]]
     trained = {turn.pointer for turn in turns if turn.trained}
     tools, variables = _tools(value.get("tools")), _variables(value)
-    return [_dialogue(row, context + answer, trained, tools, variables) for answer in answers]
+    # A row without any message is FMT005's or FMT011's.
+    whole = [context + answer for answer in answers if context + answer]
+    return [_dialogue(row, pairs, trained, tools, variables) for pairs in whole]
 
 
 def _dialogue(
@@ -75,8 +77,7 @@ def _messages(column: str, cell: Any) -> list[tuple[str, Any]]:
     base = "/" + escape(column)
     items = [(base, cell)] if isinstance(cell, dict) else [(f"{base}/{i}", item) for i, item in enumerate(cell)]
     return [
-        (f"{place}/value" if _by_from(item) and "value" in item else f"{place}/content", item)
-        for place, item in items
+        (f"{place}/value" if _by_from(item) and "value" in item else f"{place}/content", item) for place, item in items
     ]
 
 

@@ -10,8 +10,8 @@ SEVERITIES = ("info", "warning", "error")  # mildest first
 
 RELATED = pl.List(pl.Struct({"file": pl.UInt32, "row": pl.Int64}))
 # `file` indexes the run's files; `row` is the record index in its file, null for a finding about the dataset;
-# `start` and `end` are character offsets in the string at `pointer`; `args` is a JSON object; `fingerprint` names the row (null unless the run was
-# asked for it).
+# `start` and `end` are character offsets in the string at `pointer`; `args` is a JSON object; `fingerprint` names
+# the row (null unless the run was asked for it).
 SCHEMA: dict[str, pl.DataType] = {
     "rule": pl.String(),
     "severity": pl.String(),
@@ -48,9 +48,12 @@ def standard(
     args = pl.struct(extra).struct.json_encode() if extra else pl.lit("{}")
     if "related_row" in frame.columns:
         one = pl.struct(
-            pl.col("related_file").cast(pl.UInt32).alias("file"), pl.col("related_row").cast(pl.Int64).alias("row")
+            pl.col("related_file").cast(pl.UInt32).alias("file"),
+            pl.col("related_row").cast(pl.Int64).alias("row"),
         )
-        related = pl.when(pl.col("related_row").is_null()).then(pl.lit([], dtype=RELATED)).otherwise(pl.concat_list(one))
+        related = (
+            pl.when(pl.col("related_row").is_null()).then(pl.lit([], dtype=RELATED)).otherwise(pl.concat_list(one))
+        )
     else:
         related = pl.col("related") if "related" in frame.columns else pl.lit([], dtype=RELATED)
     given = {

@@ -38,4 +38,4 @@ def fingerprint(value: Any) -> str:
 def digest(texts: Iterable[str | bytes]) -> list[bytes]:
     """xxh3-128 of each text, 16 bytes each: equal texts meet by this key, on any machine and version."""
     # A loop in Python, but each step is one call into C; polars' own hash may change between versions.
-    return [xxhash.xxh3_128_digest(text) for text in texts]
+    return [xxhash.xxh3_128_digest(text.encode() if isinstance(text, str) else text) for text in texts]

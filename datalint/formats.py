@@ -231,9 +231,7 @@ def _messages(value: Any, column: str, field: str, *, last_only: bool = False) -
         trained = role == "assistant" and item.get("weight", 1) != 0 and item.get("train", True) is not False
         reasoning = next((item[k] for k in REASONING_KEYS if isinstance(item.get(k), str)), None)
         where = f"{base}/{key}" if single else f"{base}/{index}/{key}"
-        turns.append(
-            Turn(role, content, trained, where, field, said, None if not calls else as_text(calls), reasoning)
-        )
+        turns.append(Turn(role, content, trained, where, field, said, None if not calls else as_text(calls), reasoning))
     if last_only:
         last = max((i for i, turn in enumerate(turns) if turn.trained), default=-1)
         turns = [turn._replace(trained=turn.trained and i == last) for i, turn in enumerate(turns)]
@@ -258,7 +256,7 @@ def _chat(row: Mapping[str, Any], fields: Mapping[str, str]) -> list[Turn]:
     turns = _messages(row[column], column, "messages")
     system = row.get("system")
     if isinstance(system, str) and system and (not turns or turns[0].role != "system"):
-        turns.insert(0, Turn("system", system, False, "/system", "system", "system"))
+        turns.insert(0, Turn("system", system, pointer="/system", field="system", said="system"))
     return turns
 
 
@@ -292,7 +290,9 @@ def _stepwise(row: Mapping[str, Any], fields: Mapping[str, str]) -> list[Turn]:
     steps = row.get(column)
     for index, step in enumerate(steps if isinstance(steps, list) else []):
         where = f"/{escape(column)}/{index}"
-        turns.append(Turn("assistant", content_text(step), True, where, "completions", "assistant"))
+        turns.append(
+            Turn("assistant", content_text(step), trained=True, pointer=where, field="completions", said="assistant")
+        )
     return turns
 
 

@@ -11,20 +11,18 @@ import msgspec
 import polars as pl
 
 from datalint import __version__
-from datalint.chunk import Target
-from datalint.config import Dataset, Settings, load
+from datalint.config import Settings, load
 from datalint.engine import Job, Outcome, Plan, plan, run
 from datalint.engine.local import Repair, read
 from datalint.engine.plan import HINTS
-from datalint.errors import InputError, UsageError
 from datalint.frames import as_paths
 from datalint.gate import judge, parse_limit
+from datalint.jobs import jobs_of
 from datalint.registry import all_rules, build
 from datalint.report.model import Report, summarise
 from datalint.rule import Rule
 from datalint.selectors import choose, codes, expand
-from datalint.source import DataFile, discover
-from datalint.suppress import matches, per_file
+from datalint.suppress import per_file
 
 Scope = Literal["row", "dataset", "all"]
 
@@ -80,7 +78,7 @@ def prepare(paths: Sequence[str | Path] | None, settings: Settings, *, scope: Sc
     """Files, rules and plan of a run. Raises what the user has to put right before anything is read."""
     chosen, _ = _rules(settings)
     kept = [rule for rule in chosen if scope in ("all", rule.scope) or rule.always]
-    plans = plan(_jobs(paths, settings), kept)
+    plans = plan(jobs_of(paths, settings), kept)
     asked = settings.config.select or []
     hints = [
         f"{code} {rule.name} is silent: it needs {' and '.join(HINTS[need] for need in plans.lacking[code])}"
@@ -167,68 +165,3 @@ def _severities(found: pl.DataFrame, settings: Settings) -> pl.DataFrame:
         meant = codes(word, all_rules(), origin="severity")
         level = pl.when(pl.col("rule").is_in(meant)).then(pl.lit(severity)).otherwise(level)
     return found.with_columns(severity=level)
-
-
-def _jobs(paths: Sequence[str | Path] | None, settings: Settings) -> list[Job]:
-    config = settings.config
-    datasets = dict(config.datasets)
-    if paths is None and datasets:
-        named = [(name, split, _globbed(settings, getattr(table, split), name)) for name, table in datasets.items() for split in ("train", "eval", "reference")]
-        files = [
-            DataFile(found.path, found.name, split, name)
-            for name, split, some in named
-            if some
-            for found in discover(some)
-        ]
-    else:
-        lists = {
-            split: [settings.path(split, value) for value in getattr(config, split)]
-            for split in ("train", "eval", "reference")
-        }
-        explicit = [path for some in lists.values() for path in some]
-        files = discover(list(paths) if paths else ([] if explicit else ["."]), **lists)
-        files = [_placed(file, settings, datasets) for file in files]
-    whole = Dataset(**{f: getattr(config, f) for f in Dataset.__struct_fields__})
-    return [_job(index, file, datasets.get(file.dataset), whole, settings) for index, file in enumerate(files)]
-
-
-def _globbed(settings: Settings, patterns: Sequence[str], name: str) -> list[Path]:
-    found = []
-    for pattern in patterns:
-        hits = sorted(settings.root.glob(pattern)) if not Path(pattern).is_absolute() else [Path(pattern)]
-        if not hits:
-            raise InputError(f"[datasets.{name}]: {pattern!r} matches no file under {settings.root}")
-        found += [hit.relative_to(Path.cwd()) if hit.is_relative_to(Path.cwd()) else hit for hit in hits]
-    return found
-
-
-def _placed(file: DataFile, settings: Settings, datasets: Mapping[str, Dataset]) -> DataFile:
-    """A file given as a path belongs to the dataset whose patterns cover it."""
-    path = file.path.resolve()
-    name = path.relative_to(settings.root).as_posix() if path.is_relative_to(settings.root) else path.as_posix()
-    for dataset, table in datasets.items():
-        for split in ("train", "eval", "reference"):
-            if any(matches(name, pattern) for pattern in getattr(table, split)):
-                return DataFile(file.path, file.name, split, dataset)
-    return file
-
-
-def _job(index: int, file: DataFile, table: Dataset | None, whole: Dataset, settings: Settings) -> Job:
-    """A dataset's own settings stand before those of the whole run, unless the command line gave the latter."""
-
-    def pick(key: str) -> Any:
-        own = getattr(table, key) if table else None
-        flag = settings.origin(key.replace("_", "-")).startswith("--")
-        return getattr(whole, key) if flag or not own else own
-
-    def path(key: str) -> Path | None:
-        value = pick(key)
-        return None if value is None else settings.path(key.replace("_", "-"), str(value))
-
-    tokenizer, template = path("tokenizer"), path("chat_template")
-    if tokenizer is not None and not tokenizer.is_dir():
-        raise UsageError(f"--tokenizer: {tokenizer} is not a folder with tokenizer files")
-    if template is not None and not template.is_file():
-        raise UsageError(f"--chat-template: {template} is not a file")
-    target = Target(tokenizer, template, pick("max_length"), pick("loss"), pick("profile"))
-    return Job(index, file, pick("format"), pick("columns"), target)

@@ -7,9 +7,7 @@ from pathlib import PurePosixPath
 import polars as pl
 
 
-def per_file(
-    found: pl.DataFrame, names: Sequence[str], ignores: Mapping[str, frozenset[str]]
-) -> pl.DataFrame:
+def per_file(found: pl.DataFrame, names: Sequence[str], ignores: Mapping[str, frozenset[str]]) -> pl.DataFrame:
     """Without the findings of files that a pattern of `[per-file-ignores]` covers (pattern -> codes).
 
     A pattern is matched as a glob against the file's name as told to the user, its base name, and its last parts.

@@ -24,9 +24,11 @@ class Lazy(click.RichGroup):
     """A group whose commands are modules of this package."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """All of them, unloaded."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> Any:  # noqa: ARG002
+        """One of them, loaded."""
         if cmd_name not in COMMANDS:
             return None
         return importlib.import_module(f"datalint.cli.{cmd_name}").command

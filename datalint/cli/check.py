@@ -14,13 +14,39 @@ from datalint.cli.options import config_options, data_options, progress_option, 
 @click.argument("paths", nargs=-1, type=click.Path())
 @rule_options
 @data_options
-@click.option("--scope", default="all", type=click.Choice(["row", "dataset", "all"]), help="Rules that judge a row by itself, the others, or all.")
-@click.option("--output-format", "outputs", multiple=True, metavar="FORMAT[:PATH]", help="text, concise, json, jsonl; repeatable.")
-@click.option("--max-examples", default=None, type=click.IntRange(min=0), help="Findings shown for each rule (default: 3).")
+@click.option(
+    "--scope",
+    default="all",
+    type=click.Choice(["row", "dataset", "all"]),
+    help="Rules that judge a row by itself, the others, or all.",
+)
+@click.option(
+    "--output-format",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT[:PATH]",
+    help="text, concise, json, jsonl; repeatable.",
+)
+@click.option(
+    "--max-examples",
+    default=None,
+    type=click.IntRange(min=0),
+    help="Findings shown for each rule (default: 3).",
+)
 @click.option("--no-excerpts", is_flag=True, help="Show no content of rows.")
 @click.option("--statistics", is_flag=True, help="Show the summary only.")
-@click.option("--color", default="auto", type=click.Choice(["auto", "always", "never"]), help="Colours (default: on a terminal).")
-@click.option("--fail-on", default=None, type=click.Choice(["error", "warning", "never"]), help="Severity that fails the gate.")
+@click.option(
+    "--color",
+    default="auto",
+    type=click.Choice(["auto", "always", "never"]),
+    help="Colours (default: on a terminal).",
+)
+@click.option(
+    "--fail-on",
+    default=None,
+    type=click.Choice(["error", "warning", "never"]),
+    help="Severity that fails the gate.",
+)
 @click.option("--gate", multiple=True, metavar="'CODE > 1%'", help="A limit for one rule: findings, or share of rows.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever the gate says.")
 @click.option("--show-files", is_flag=True, help="List the files that would be read, and stop.")

@@ -8,7 +8,12 @@ from datalint.cli.options import config_options, settings_of
 
 
 @click.command()
-@click.option("--output-format", default="text", type=click.Choice(["text", "json", "schema"]), help="How to print; schema: the JSON schema of a configuration file.")
+@click.option(
+    "--output-format",
+    default="text",
+    type=click.Choice(["text", "json", "schema"]),
+    help="How to print; schema: the JSON schema of a configuration file.",
+)
 @config_options
 def command(output_format: str, **flags: Any) -> int:
     """Show every option, its value and where it came from."""

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import NoReturn
 
-import rich_click as click
+import click
 
 from datalint.errors import DatalintError
 
@@ -42,7 +42,12 @@ def guarded(command: click.Command) -> NoReturn:
         if os.environ.get("DATALINT_DEBUG"):
             raise
         what = f"{type(error).__name__}: {error}".splitlines()[0]
-        sys.exit(_say(f"internal error: {what} (set DATALINT_DEBUG=1 for the traceback, and please report it)", UNUSABLE))
+        sys.exit(
+            _say(
+                f"internal error: {what} (set DATALINT_DEBUG=1 for the traceback, and please report it)",
+                UNUSABLE,
+            )
+        )
     sys.exit(code if isinstance(code, int) else 0)
 
 

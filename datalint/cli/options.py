@@ -23,12 +23,26 @@ _RULES = (
 _DATA = (
     click.option("--train", multiple=True, type=click.Path(), metavar="FILE", help="A file of the training split."),
     click.option("--eval", multiple=True, type=click.Path(), metavar="FILE", help="A file of the evaluation split."),
-    click.option("--reference", multiple=True, type=click.Path(), metavar="FILE", help="Benchmark items to hold against."),
+    click.option(
+        "--reference",
+        multiple=True,
+        type=click.Path(),
+        metavar="FILE",
+        help="Benchmark items to hold against.",
+    ),
     click.option("--format", default=None, metavar="NAME", help="The rows' format (default: detected)."),
     click.option("--tokenizer", default=None, metavar="DIR", help="The model's tokenizer folder."),
     click.option("--chat-template", default=None, type=click.Path(), metavar="FILE", help="The model's chat template."),
-    click.option("--max-length", default=None, type=click.IntRange(min=1), metavar="N", help="Tokens that the trainer keeps."),
-    click.option("--loss", default=None, type=click.Choice(["assistant", "completion", "all"]), help="What is trained."),
+    click.option(
+        "--max-length",
+        default=None,
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Tokens that the trainer keeps.",
+    ),
+    click.option(
+        "--loss", default=None, type=click.Choice(["assistant", "completion", "all"]), help="What is trained."
+    ),
 )
 _CONFIG = (
     click.option("--config", multiple=True, metavar="FILE|KEY=VALUE", help="A configuration file, or one value of it."),

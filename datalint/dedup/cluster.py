@@ -7,7 +7,7 @@ import numpy as np
 
 from datalint.dedup.compare import Pairs, Rows, Thresholds, verify
 from datalint.dedup.lsh import pack, unpack
-from datalint.dedup.ragged import F64, I64, U64, distinct, run_starts
+from datalint.dedup.ragged import F64, I64, U64, among, distinct, run_starts
 
 ROUNDS: Final = 64
 """Rows of one group that are compared with all others of it; beyond, only links already found decide."""
@@ -52,6 +52,7 @@ def cluster(rows: Rows, links: Pairs, sizes: I64, thresholds: Thresholds) -> tup
 
     Returns:
         The drops, sorted by row, and the links together with the pairs verified on the way.
+
     """
     label = groups(len(sizes), links.packed)
     waiting = distinct(np.concatenate(unpack(links.packed)).astype(np.uint64)).astype(np.int64)
@@ -64,8 +65,8 @@ def cluster(rows: Rows, links: Pairs, sizes: I64, thresholds: Thresholds) -> tup
         if not len(waiting):
             break
         pairs = pack(leader, waiting)
-        links = links.merge(verify(rows, pairs[~np.isin(pairs, links.packed, kind="sort")], thresholds))
-        near = np.isin(pairs, links.packed, kind="sort")
+        links = links.merge(verify(rows, pairs[~among(pairs, links.packed)], thresholds))
+        near = among(pairs, links.packed)
         kept_by[waiting[near]] = leader[near]
         waiting = waiting[~near]
     _by_links_alone(waiting, links, kept_by)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from datalint.dedup.lsh import unpack
-from datalint.dedup.ragged import F64, U64, Bool, Ragged, distinct, jaccard, row_sets, run_starts
+from datalint.dedup.ragged import F64, U64, Bool, Ragged, distinct, jaccard, ranges, row_sets, run_starts
 from datalint.dedup.tokens import shingle
 
 
@@ -40,7 +40,13 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.packed)
 
+    @classmethod
+    def none(cls) -> "Pairs":
+        """No pairs at all."""
+        return cls(np.zeros(0, np.uint64), np.zeros(0), np.zeros(0), np.zeros(0))
+
     def where(self, keep: Bool) -> "Pairs":
+        """The pairs that `keep`, shape (p,), marks."""
         return Pairs(self.packed[keep], self.sets[keep], self.bigrams[keep], self.numbers[keep])
 
     def merge(self, other: "Pairs") -> "Pairs":
@@ -56,6 +62,18 @@ class Pairs:
         )
 
 
+def prepare(sequence: Ragged, *, spaced: bool) -> Rows:
+    """Rows of one kind, shortest first, with the sets that are compared."""
+    if spaced:
+        sets = row_sets(shingle(sequence, 1))
+        return Rows(sequence, sets, sets.where((sets.values & 1).astype(bool)), spaced=True)
+    # The separator after the last line is no character of the row.
+    lengths = sequence.lengths - 1
+    sequence = Ragged.of(sequence.values[ranges(sequence.offsets[:-1], lengths)], lengths)
+    sets = row_sets(shingle(sequence, 5))
+    return Rows(sequence, sets, sets.where(np.zeros(len(sets.values), bool)), spaced=False)
+
+
 def verify(rows: Rows, pairs: U64, thresholds: Thresholds) -> Pairs:
     """Of packed candidate pairs those whose exact similarities reach every threshold.
 
@@ -64,9 +82,7 @@ def verify(rows: Rows, pairs: U64, thresholds: Thresholds) -> Pairs:
     """
     left, right = unpack(pairs)
     sizes = rows.sets.lengths
-    pairs = pairs[
-        np.minimum(sizes[left], sizes[right]) / np.maximum(sizes[left], sizes[right]) >= thresholds.sets
-    ]
+    pairs = pairs[np.minimum(sizes[left], sizes[right]) / np.maximum(sizes[left], sizes[right]) >= thresholds.sets]
     unknown = np.full(len(pairs), np.nan)
     found = Pairs(pairs, unknown, unknown, unknown)
     if rows.spaced:

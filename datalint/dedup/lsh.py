@@ -4,11 +4,12 @@ Broder, "On the resemblance and containment of documents" (1997); banding as in 
 "Mining of Massive Datasets", chapter 3.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from datalint.dedup.ragged import I64, U32, U64, Ragged, distinct, spans
+from datalint.dedup.ragged import I64, U32, U64, Ragged, distinct, run_starts, spans
 
 PERMUTATIONS: Final = 126
 """Values of a signature: 21 bands of 6 at the default threshold."""
@@ -35,6 +36,14 @@ _FACTORS: Final = np.array([(draw & 0xFFFFFFFF) | 1 for draw in _DRAWS], np.uint
 _SHIFTS: Final = np.array([draw >> 32 for draw in _DRAWS], np.uint32)
 
 
+@dataclass(frozen=True)
+class Runs:
+    """m places of rows in band buckets. Inside a run rows rise, so whoever numbers the rows orders the runs."""
+
+    run: U64  # shape (m,), equal for the rows of one bucket
+    row: U64  # shape (m,), row numbers
+
+
 def rows_per_band(threshold: float) -> int:
     """The longest band that still makes a pair at the threshold a candidate with probability >= .99.
 
@@ -53,6 +62,7 @@ def minhash(sets: Ragged) -> U32:
     Returns:
         shape (126, n); one contiguous row per permutation, because a band reads few of them. Empty sets get
         the largest value everywhere.
+
     """
     signatures = np.full((PERMUTATIONS, len(sets)), _EMPTY, np.uint32)
     lengths = sets.lengths
@@ -70,53 +80,54 @@ def minhash(sets: Ragged) -> U32:
     return signatures
 
 
-def band(signatures: U32, rows: int) -> list[U64]:
-    """One 64-bit key per band and row: equal keys mean equal values in the whole band.
+def band(signatures: U32, rows: int) -> Runs:
+    """Rows that agree with another one in all values of some band.
 
     Args:
         signatures: shape (126, n).
-        rows: Values per band; 126 // rows bands.
+        rows: Values per band; 126 // rows bands, of which one at a time is held.
 
     Returns:
-        126 // rows arrays of shape (n,).
+        The runs of all bands, those without company left out.
+
     """
-    keys = []
+    count = signatures.shape[1]
+    bits = np.uint64(count.bit_length())
+    numbers = np.arange(count, dtype=np.uint64)
+    keys, members = [numbers[:0]], [numbers[:0]]
     for first in range(0, PERMUTATIONS - rows + 1, rows):
-        key = np.full(signatures.shape[1], first, np.uint64)
+        key = np.full(count, first, np.uint64)
         for value in signatures[first : first + rows]:
             key = (key ^ value) * np.uint64(0x9E3779B97F4A7C15)
             key ^= key >> np.uint64(29)
-        keys.append(key)
-    return keys
+        # Key and row number in one word: a plain sort instead of a slower argsort. The bits that the key loses
+        # can only add candidates, which are verified.
+        ordered = np.sort((key << bits) | numbers)
+        key = ordered >> bits
+        starts = run_starts(key)
+        alone = starts & np.append(starts[1:], True)
+        keys.append(np.cumsum(starts[~alone], dtype=np.uint64) + np.uint64(first << 32))
+        members.append(ordered[~alone] & ((np.uint64(1) << bits) - np.uint64(1)))
+    return Runs(np.concatenate(keys), np.concatenate(members))
 
 
-def candidates(keys: list[U64], nearest: int, farthest: int) -> U64:
-    """Pairs of rows with an equal key in some band that stand `nearest` to `farthest` places apart in its run.
+def candidates(runs: Runs, nearest: int, farthest: int) -> U64:
+    """Pairs of rows that stand `nearest` to `farthest` places apart in some run.
 
-    A run of m rows with one key has m^2 / 2 pairs: the places bound that to m * farthest. The order inside a run
-    is that of the row numbers, so the caller numbers the rows by content.
+    A run of m rows holds m^2 / 2 pairs: the places bound that to m * farthest, whatever one giant bucket holds.
 
     Returns:
         Sorted distinct pairs, left << 32 | right with left < right.
+
     """
-    bits = np.uint64(max(1, int(len(keys[0])).bit_length()))
-    low = (np.uint64(1) << bits) - np.uint64(1)
-    numbers = np.arange(len(keys[0]), dtype=np.uint64)
-    found: list[U64] = []
-    for key in keys:
-        # Key and row number in one word: a plain sort instead of a slower argsort. The bits cut off the key
-        # can only add candidates, which are verified.
-        order = np.sort((key << bits) | numbers)
-        run, row = order >> bits, order & low
-        places = np.flatnonzero(run[1:] == run[:-1])
-        for distance in range(1, farthest + 1):
-            places = places[places + distance < len(run)]
-            places = places[run[places + distance] == run[places]]
-            if not len(places):
-                break
-            if distance >= nearest:
-                found.append(row[places] << np.uint64(32) | row[places + distance])
-    return distinct(np.concatenate(found)) if found else np.zeros(0, np.uint64)
+    found: list[U64] = [np.zeros(0, np.uint64)]
+    places = np.arange(len(runs.run))
+    for distance in range(1, farthest + 1):
+        places = places[places + distance < len(runs.run)]
+        places = places[runs.run[places + distance] == runs.run[places]]
+        if distance >= nearest:
+            found.append(runs.row[places] << np.uint64(32) | runs.row[places + distance])
+    return distinct(np.concatenate(found))
 
 
 def pack(one: I64, other: I64) -> U64:

@@ -7,29 +7,25 @@ import numpy as np
 import polars as pl
 
 from datalint.dedup.cluster import cluster, groups
-from datalint.dedup.compare import Pairs, Rows, Thresholds, verify
-from datalint.dedup.lsh import band, candidates, minhash, pack, rows_per_band, unpack
-from datalint.dedup.ragged import I64, Ragged, ranges, row_sets, run_starts
-from datalint.dedup.tokens import shingle, strip_boilerplate, tokenise
+from datalint.dedup.compare import Pairs, Rows, Thresholds, prepare, verify
+from datalint.dedup.lsh import band, candidates, minhash, rows_per_band, unpack
+from datalint.dedup.ragged import I64, Ragged, among, run_starts
+from datalint.dedup.tokens import strip_boilerplate, tokenise
 
 WINDOWS: Final = ((1, 1), (2, 3), (4, 12))
-"""Places apart in a run of equal band keys, from nearest to farthest; each step skips what is already linked."""
+"""Places apart in a band bucket, from nearest to farthest; each step skips what is linked already."""
 
 CHARACTERS_PER_WORD: Final = 2
 """In scripts without spaces. Below 46 characters one edit in the middle already leaves less than .8."""
 
-_NO_PAIRS: Final = pl.DataFrame(
-    schema={
-        "left": pl.UInt32,
-        "right": pl.UInt32,
-        "jaccard_1": pl.Float64,
-        "jaccard_2": pl.Float64,
-        "jaccard_numbers": pl.Float64,
-    }
-)
-_NO_DROPS: Final = pl.DataFrame(
-    schema={"row": pl.UInt32, "kept": pl.UInt32, "jaccard": pl.Float64, "cluster": pl.UInt32}
-)
+_PAIRS: Final = {
+    "left": pl.UInt32,
+    "right": pl.UInt32,
+    "jaccard_1": pl.Float64,
+    "jaccard_2": pl.Float64,
+    "jaccard_numbers": pl.Float64,
+}
+_DROPPED: Final = {"row": pl.UInt32, "kept": pl.UInt32, "jaccard": pl.Float64, "cluster": pl.UInt32}
 
 
 @dataclass(frozen=True)
@@ -39,8 +35,8 @@ class NearDuplicates:
     pairs: left u32, right u32 (left < right), jaccard_1, jaccard_2, jaccard_numbers f64; sorted. In rows without
         spaces jaccard_1 is that of character 5-grams and the others are null. These are the pairs that were
         verified; rows of one cluster that are linked already are not compared any further.
-    dropped: row u32, kept u32, jaccard f64 (jaccard_1 of the two), cluster u32 (smallest row number of the group
-        of linked rows); sorted by row. A kept row is never dropped itself.
+    dropped: row u32, kept u32, jaccard f64 (jaccard_1 of the two), cluster u32 (smallest row number of the
+        group of linked rows); sorted by row. A kept row is never dropped itself.
     """
 
     pairs: pl.DataFrame
@@ -58,10 +54,10 @@ def near_duplicates(
 ) -> NearDuplicates:
     """Find rows that repeat another row with a few words changed.
 
-    Two rows are near duplicates if, after normalisation and without boilerplate lines, the Jaccard similarities of
-    their sets of words, of word pairs and of numbers reach the thresholds. Rows equal after normalisation count as
-    one row (the first) and are never paired. Rows in scripts without spaces compare by character 5-grams alone.
-    MinHash bands propose the pairs (at the threshold a pair is proposed with probability .99 or more), exact sets
+    Two rows are near duplicates if, after normalisation and without boilerplate lines, the Jaccard similarities
+    of their sets of words, of word pairs and of numbers reach the thresholds. Rows equal after normalisation
+    count as one row (the first) and are never paired. Rows in scripts without spaces compare by character
+    5-grams alone. MinHash bands propose the pairs (at the threshold with probability .99 or more), exact sets
     decide. In a group of linked rows the longest stays; another one goes only if a row that stays is near to it.
 
     The answer depends on the contents alone, not on the order of the rows.
@@ -72,74 +68,67 @@ def near_duplicates(
         bigram_threshold: Smallest similarity of the sets of neighbouring words.
         number_threshold: Smallest similarity of the sets of words with a digit; two empty sets are equal.
         min_words: Shorter rows are left out; without spaces two characters count as a word.
-        boilerplate_share: Lines that stand in this fraction of the distinct rows, and in 10 at least, do not count.
+        boilerplate_share: Lines that stand in this fraction of the distinct rows, and in 10 at least, do not
+            count.
+
     """
     thresholds = Thresholds(threshold, bigram_threshold, number_threshold)
     tokens = tokenise(texts)
-    # From here on rows are numbered by content, which makes every tie independent of the order of the input.
     row = np.argsort(tokens.hashes, kind="stable")
     row = row[run_starts(tokens.hashes[row])]
-    bodies = strip_boilerplate(tokens, row, boilerplate_share)
-    pairs, dropped = [_NO_PAIRS], [_NO_DROPS]
+    lines = strip_boilerplate(tokens, row, boilerplate_share)
+    in_line = tokens.tokens.lengths[lines.values]
+    lengths = np.diff(np.concatenate(([0], np.cumsum(in_line)))[lines.offsets])
+
+    pairs, dropped = [pl.DataFrame(schema=_PAIRS)], [pl.DataFrame(schema=_DROPPED)]
     for spaced in (True, False):
-        of_kind = tokens.spaced[row] == spaced
-        long_enough = (
-            bodies.lengths >= min_words if spaced else bodies.lengths > min_words * CHARACTERS_PER_WORD
-        )
-        members = np.flatnonzero(of_kind & long_enough)
-        if len(members) > 1:
-            found = _search(
-                _prepare(bodies.take(members), spaced=spaced), row[members], tokens.sizes, thresholds
-            )
-            pairs.append(found[0])
-            dropped.append(found[1])
+        shortest = min_words if spaced else min_words * CHARACTERS_PER_WORD
+        members = np.flatnonzero((tokens.spaced[row] == spaced) & (lengths >= shortest))
+        if len(members) < 2:
+            continue
+        # From here on rows are numbered by length, then by content: ties do not depend on the order of the
+        # input, and neighbours in a bucket are likely partners.
+        members = members[np.argsort(lengths[members], kind="stable")]
+        words = tokens.tokens.take(lines.take(members).values)
+        rows = prepare(Ragged.of(words.values, lengths[members]), spaced=spaced)
+        found = _search(rows, row[members], tokens.sizes, thresholds)
+        pairs.append(found.pairs)
+        dropped.append(found.dropped)
     return NearDuplicates(pl.concat(pairs).sort("left", "right"), pl.concat(dropped).sort("row"))
 
 
-def _prepare(sequence: Ragged, *, spaced: bool) -> Rows:
-    if spaced:
-        sets = row_sets(sequence)
-        return Rows(sequence, sets, sets.where((sets.values & 1).astype(bool)), spaced=True)
-    # The separator after the last line is no character of the row.
-    lengths = sequence.lengths - 1
-    sequence = Ragged.of(sequence.values[ranges(sequence.offsets[:-1], lengths)], lengths)
-    sets = row_sets(shingle(sequence, 5))
-    return Rows(sequence, sets, sets.where(np.zeros(len(sets.values), bool)), spaced=False)
-
-
-def _search(rows: Rows, number: I64, sizes: I64, thresholds: Thresholds) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The frames of `NearDuplicates` for rows of one kind; number[i] is the row number of row i in the input."""
-    keys = band(minhash(rows.sets), rows_per_band(thresholds.sets))
-    links, seen = verify(rows, pack(number[:0], number[:0]), thresholds), pack(number[:0], number[:0])
+def _search(rows: Rows, number: I64, sizes: I64, thresholds: Thresholds) -> NearDuplicates:
+    """Near duplicates among rows of one kind; number[i] is the number that row i has in the input."""
+    runs = band(minhash(rows.sets), rows_per_band(thresholds.sets))
+    links = Pairs.none()
+    seen = links.packed
     for nearest, farthest in WINDOWS:
-        proposed = candidates(keys, nearest, farthest)
+        proposed = candidates(runs, nearest, farthest)
         label = groups(len(number), links.packed)
         left, right = unpack(proposed)
-        proposed = proposed[(label[left] != label[right]) & ~np.isin(proposed, seen, kind="sort")]
+        proposed = proposed[(label[left] != label[right]) & ~among(proposed, seen)]
         links = links.merge(verify(rows, proposed, thresholds))
-        seen = np.concatenate((seen, proposed))
+        seen = np.sort(np.concatenate((seen, proposed)))
     drops, links = cluster(rows, links, sizes[number], thresholds)
 
-    left, right = number[np.array(unpack(links.packed))]
-    pairs = pl.DataFrame(
-        {
-            "left": np.minimum(left, right).astype(np.uint32),
-            "right": np.maximum(left, right).astype(np.uint32),
-            "jaccard_1": links.sets,
-            "jaccard_2": links.bigrams,
-            "jaccard_numbers": links.numbers,
-        }
-    )
-    # A group is numbered by content so far; outside it is known by its first row in the input.
+    left, right = (number[side] for side in unpack(links.packed))
+    pairs = {
+        "left": np.minimum(left, right),
+        "right": np.maximum(left, right),
+        "jaccard_1": links.sets,
+        "jaccard_2": links.bigrams,
+        "jaccard_numbers": links.numbers,
+    }
     first = np.full(len(number), len(sizes))
     label = groups(len(number), links.packed)
     np.minimum.at(first, label, number)
-    dropped = pl.DataFrame(
-        {
-            "row": number[drops.row].astype(np.uint32),
-            "kept": number[drops.kept].astype(np.uint32),
-            "jaccard": drops.similarity,
-            "cluster": first[label[drops.row]].astype(np.uint32),
-        }
+    dropped = {
+        "row": number[drops.row],
+        "kept": number[drops.kept],
+        "jaccard": drops.similarity,
+        "cluster": first[label[drops.row]],
+    }
+    return NearDuplicates(
+        pl.DataFrame(pairs).cast(_PAIRS).fill_nan(None),  # type: ignore[arg-type]
+        pl.DataFrame(dropped).cast(_DROPPED),  # type: ignore[arg-type]
     )
-    return pairs.fill_nan(None), dropped

@@ -1,5 +1,6 @@
 """Normalisation: what two texts have in common when case, width and white space do not count."""
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -40,6 +41,7 @@ def normalise(texts: pl.Series) -> pl.Series:
 
     Returns:
         String series of n rows under the same name; nulls stay null.
+
     """
     rows: list[str] = []
     for start, stop in blocks(texts):
@@ -59,7 +61,7 @@ def blocks(texts: pl.Series) -> list[tuple[int, int]]:
     before = texts.str.len_bytes().fill_null(0).cum_sum().to_numpy() // BLOCK
     cuts = np.flatnonzero(before[1:] != before[:-1]) + 1
     edges = [0, *cuts.tolist(), len(texts)]
-    return [(start, stop) for start, stop in zip(edges, edges[1:], strict=False) if start < stop]
+    return [(start, stop) for start, stop in itertools.pairwise(edges) if start < stop]
 
 
 def fold(texts: Sequence[str | None]) -> bytes:
@@ -68,9 +70,7 @@ def fold(texts: Sequence[str | None]) -> bytes:
     Inside a row, lines are normalised each for itself, empty ones left out, and joined by a line feed, so that
     replacing line feeds by spaces gives exactly the normalised row. Null is folded as the empty text.
     """
-    parts = [
-        b"" if text is None else text.encode() if text.isascii() else _fold_unicode(text) for text in texts
-    ]
+    parts = [b"" if text is None else text.encode() if text.isascii() else _fold_unicode(text) for text in texts]
     buffer = b"\xff%b\xff" % b"\xff".join(parts)
     return _collapse(buffer.translate(_FOLD))
 

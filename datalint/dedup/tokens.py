@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from datalint.dedup.ragged import I64, U8, U32, U64, Bool, Ragged, ranges, run_starts
+from datalint.dedup.ragged import I64, U8, U32, U64, Bool, Ragged, among, distinct, ranges, run_starts
 from datalint.dedup.text import ROW, blocks, fold
 
 ROW_LIMIT: Final = 1 << 20
@@ -80,19 +80,25 @@ def tokenise(texts: pl.Series) -> Tokens:
 
     Args:
         texts: String series of n rows; null counts as empty.
+
     """
-    parts = [_tokenise_block(fold(texts[start:stop].to_list())) for start, stop in blocks(texts)]
-    if not parts:
-        parts = [_tokenise_block(b"\xff")]
+    powers, inverse = _powers(_BASE, 1), _powers(_INVERSE, 1)
+    parts = [_tokenise_block(b"\xff", powers, inverse)]
+    for start, stop in blocks(texts):
+        buffer, whole = _cap(fold(texts[start:stop].to_list()))
+        if len(buffer) > len(powers):
+            powers, inverse = _powers(_BASE, 2 * len(buffer)), _powers(_INVERSE, 2 * len(buffer))
+        part = _tokenise_block(buffer, powers, inverse)
+        for row, (digest, size) in whole.items():
+            part.hashes[row], part.sizes[row] = digest, size
+        parts.append(part)
     return Tokens(
         tokens=Ragged.of(
             np.concatenate([part.tokens.values for part in parts]),
             np.concatenate([part.tokens.lengths for part in parts]),
         ),
         lines=np.concatenate([part.lines for part in parts]),
-        first_line=np.concatenate(
-            ([0], np.cumsum(np.concatenate([np.diff(part.first_line) for part in parts])))
-        ),
+        first_line=np.concatenate(([0], np.cumsum(np.concatenate([np.diff(part.first_line) for part in parts])))),
         hashes=np.concatenate([part.hashes for part in parts]),
         sizes=np.concatenate([part.sizes for part in parts]),
         spaced=np.concatenate([part.spaced for part in parts]),
@@ -111,34 +117,27 @@ def strip_boilerplate(tokens: Tokens, rows: I64, share: float) -> Ragged:
         share: Fraction of m, at least 10 rows.
 
     Returns:
-        m rows of tokens, line after line.
+        m rows of line numbers, those that count.
+
     """
     per_row = np.diff(tokens.first_line)[rows]
-    line = ranges(tokens.first_line[rows], per_row)
-    hashes = tokens.lines[line]
-    owner = np.repeat(np.arange(len(rows)), per_row)
-    limit = max(10.0, share * len(rows))
+    lines = Ragged.of(ranges(tokens.first_line[rows], per_row).astype(np.uint32), per_row)
+    limit = max(10, int(np.ceil(share * len(rows))))
+    hashes = tokens.lines[lines.values]
     ordered = np.sort(hashes)
     # A hash that stands at both ends of a window of `limit` places occurs often enough to be looked at.
-    step = int(np.ceil(limit)) - 1
-    frequent = (
-        ordered[step:][ordered[step:] == ordered[: len(ordered) - step]]
-        if len(ordered) > step
-        else ordered[:0]
-    )
-    if len(frequent):
-        suspect = np.flatnonzero(np.isin(hashes, frequent, kind="sort"))
-        # Sorted by hash with owners rising inside, so that a line repeated within one row counts once.
-        suspect = suspect[np.argsort(hashes[suspect], kind="stable")]
-        key, row = hashes[suspect], owner[suspect]
-        once = run_starts(key) | run_starts(row)
-        found, counts = np.unique(key[once], return_counts=True)
-        boilerplate = found[counts >= limit]
-        kept = ~np.isin(hashes, boilerplate, kind="sort")
-        line, owner = line[kept], owner[kept]
-    words = tokens.tokens.lengths[line]
-    lengths = np.bincount(owner, weights=words, minlength=len(rows)).astype(np.int64)
-    return Ragged.of(tokens.tokens.take(line).values, lengths)
+    frequent = distinct(ordered[limit - 1 :][ordered[limit - 1 :] == ordered[: len(ordered) - limit + 1]])
+    if not len(frequent):
+        return lines
+    suspect = np.flatnonzero(among(hashes, frequent))
+    owner = np.repeat(np.arange(len(rows)), per_row)[suspect]
+    # Sorted by hash with owners rising inside, so that a line repeated within one row counts once.
+    order = np.argsort(hashes[suspect], kind="stable")
+    key = hashes[suspect[order]]
+    key = key[run_starts(key) | run_starts(owner[order])]
+    places = np.flatnonzero(run_starts(key))
+    boilerplate = key[places[np.diff(np.append(places, len(key))) >= limit]]
+    return lines.where(~among(hashes, boilerplate))
 
 
 def shingle(rows: Ragged, n: int) -> Ragged:
@@ -197,6 +196,8 @@ def _powers(base: int, count: int) -> U64:
 
 def _cap(buffer: bytes) -> tuple[bytes, dict[int, tuple[int, int]]]:
     """Cut rows over the limit; their hash and size over all bytes, by row number."""
+    if len(buffer) <= ROW_LIMIT:
+        return buffer, {}
     rows = buffer[1:-1].split(b"\xff")
     whole: dict[int, tuple[int, int]] = {}
     for i, row in enumerate(rows):
@@ -207,18 +208,14 @@ def _cap(buffer: bytes) -> tuple[bytes, dict[int, tuple[int, int]]]:
     return b"\xff%b\xff" % b"\xff".join(rows), whole
 
 
-def _tokenise_block(buffer: bytes) -> Tokens:
-    whole: dict[int, tuple[int, int]] = {}
-    if len(buffer) > ROW_LIMIT:
-        buffer, whole = _cap(buffer)
+def _tokenise_block(buffer: bytes, powers: U64, inverse: U64) -> Tokens:
     codes = np.frombuffer(buffer, np.uint8)
     kinds, any_unspaced = _classify(buffer, codes)
 
     sums = np.empty(len(codes) + 1, np.uint64)
     sums[0] = 0
-    np.multiply(np.frombuffer(buffer.translate(_HASHED), np.uint8), _powers(_BASE, len(codes)), out=sums[1:])
+    np.multiply(np.frombuffer(buffer.translate(_HASHED), np.uint8), powers[: len(codes)], out=sums[1:])
     np.cumsum(sums, out=sums)
-    inverse = _powers(_INVERSE, len(codes))
 
     def span_hash(starts: I64, ends: I64) -> U64:
         mixed: U64 = (sums[ends] - sums[starts]) * inverse[starts] * _MIX
@@ -255,15 +252,11 @@ def _tokenise_block(buffer: bytes) -> Tokens:
 
     values: U32 = (span_hash(starts, ends) >> _HALF).astype(np.uint32)
     values = (values & np.uint32(0xFFFFFFFE)) | number
-    hashes = span_hash(row_starts, row_ends)
-    sizes = row_ends - row_starts
-    for row, (digest, size) in whole.items():
-        hashes[row], sizes[row] = digest, size
     return Tokens(
         tokens=Ragged(values, np.concatenate(([0], np.searchsorted(starts, line_ends, side="right")))),
         lines=span_hash(line_starts, line_ends),
         first_line=np.concatenate(([0], np.searchsorted(line_ends, row_ends, side="right"))),
-        hashes=hashes,
-        sizes=sizes,
+        hashes=span_hash(row_starts, row_ends),
+        sizes=row_ends - row_starts,
         spaced=spaced,
     )

@@ -25,7 +25,9 @@ from datalint.source.gather import gather
 class Repair(Protocol):
     """What cleaning has decided so far, applied to rows as they are read."""
 
-    def __call__(self, file: int, block: Block) -> Block: ...
+    def __call__(self, file: int, block: Block) -> Block:
+        """The block with repaired rows; None in place of a dropped one."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class ReadFile:
     unreadable: int
     formats: Mapping[str, int]  # format -> rows
     columns: Mapping[str, str]  # our field -> its column, where the names differ
-    bytes: int
+    size: int  # bytes
     sha256: str
     lines: "Lines"
     prints: Sequence[bytes] = ()  # fingerprint of each row, if the run was asked for them
@@ -122,7 +124,7 @@ def run(
         for job in plan.jobs:
             files.append(_map_file(job, plan.ready[job.index], findings, mapped, repair, fingerprints=fingerprints))
             if progress:
-                progress(files[-1].bytes)
+                progress(files[-1].size)
         for rule in plan.rules:
             if rule.gathers and mapped[rule.code]:
                 findings.append(_standard(meet(rule, mapped.pop(rule.code), files), rule))
@@ -166,7 +168,8 @@ def _map_file(
             frame = rule.map(chunk)
             if frame.height:
                 tagged = frame.with_columns(
-                    pl.lit(job.index, dtype=pl.UInt32).alias("file"), pl.col("row").cast(pl.Int64) + block.first_row
+                    pl.lit(job.index, dtype=pl.UInt32).alias("file"),
+                    pl.col("row").cast(pl.Int64) + block.first_row,
                 )
                 if rule.gathers:
                     mapped[rule.code].append(Mapped(job.file.dataset, job.file.split, tagged))
@@ -174,7 +177,17 @@ def _map_file(
                     findings.append(_standard(tagged, rule))
     size, sha256 = _file_digest(job)
     return ReadFile(
-        job.file, source.container, source.compression, rows, unreadable, formats, columns, size, sha256, lines, prints
+        job.file,
+        source.container,
+        source.compression,
+        rows,
+        unreadable,
+        formats,
+        columns,
+        size,
+        sha256,
+        lines,
+        prints,
     )
 
 

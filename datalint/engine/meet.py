@@ -23,9 +23,14 @@ class Counted(Protocol):
     """A file and its records."""
 
     @property
-    def file(self) -> DataFile: ...
+    def file(self) -> DataFile:
+        """The file."""
+        ...
+
     @property
-    def rows(self) -> int: ...
+    def rows(self) -> int:
+        """Its records."""
+        ...
 
 
 def meet(rule: Rule, mapped: Sequence[Mapped], files: Sequence[Counted]) -> pl.DataFrame:

@@ -29,7 +29,7 @@ class FileRead(Protocol):
     @property
     def rows(self) -> int: ...
     @property
-    def bytes(self) -> int: ...
+    def size(self) -> int: ...
     @property
     def sha256(self) -> str: ...
     def line(self, row: int) -> int | None: ...
@@ -47,7 +47,7 @@ class Report:
     files: Sequence[FileRead]
     rules: Mapping[str, Rule]
     failures: Sequence[Failure]
-    fetch: Callable[[int, Sequence[int]], Mapping[int, Any]] = lambda file, rows: {}  # noqa: ARG005, E731
+    fetch: Callable[[int, Sequence[int]], Mapping[int, Any]] = lambda file, rows: {}  # noqa: ARG005
     hints: Sequence[str] = ()
     version: str = ""
     config_digest: str = ""
@@ -79,7 +79,9 @@ class Report:
         ]
         return self.found.select(
             "rule",
-            pl.col("rule").replace_strict({c: r.name for c, r in self.rules.items()}, return_dtype=pl.String).alias("name"),
+            pl.col("rule")
+            .replace_strict({c: r.name for c, r in self.rules.items()}, return_dtype=pl.String)
+            .alias("name"),
             "severity",
             names.gather(where).alias("file") if len(names) else pl.lit(None, dtype=pl.String).alias("file"),
             "row",
@@ -121,6 +123,7 @@ def summarise(found: pl.DataFrame, rules: Mapping[str, Rule], rows: int) -> pl.D
         )
         .sort("rank", "count", "rule", descending=[True, True, False])
     )
+
     # Several kinds or safeties in one rule are said to differ rather than shown as one of them.
     def one(name: str) -> pl.Expr:
         first = pl.col(name).list.first()

@@ -58,9 +58,13 @@ class _Document:
     undecodable: Undecodable = field(default_factory=Undecodable)
 
     def blocks(self) -> Iterator[Block]:
-        while not self.data.removeprefix(BOM).strip(_BLANK) and self.more(len(self.data) + CHUNK):
-            pass
-        self.at = len(self.data) - len(self.data.removeprefix(BOM).lstrip(_BLANK))
+        self.more(CHUNK)
+        self.at = len(BOM) if self.data.startswith(BOM) else 0
+        while not self.data[self.at :].strip(_BLANK):
+            yield self.emit(_Found(), len(self.data))
+            if not self.more(CHUNK):
+                break
+        self.at = len(self.data) - len(self.data[self.at :].lstrip(_BLANK))
         self.array = self.data[self.at : self.at + 1] == b"["
         self.at += self.array
         yield from self.elements()
@@ -69,7 +73,7 @@ class _Document:
             reason = f"{self.tape.cut}: nothing can be read from byte {self.offset + self.start} on"
             faults += (Fault("FMT015", None, None, reason),)
         elif self.row == 0:
-            faults += (Fault("FMT015", None, None, "the file holds no row"),)
+            faults = (Fault("FMT015", None, None, "the file holds no row"),)
         elif self.row > 1 and not self.array:
             reason = "JSON values one after another, not in an array"
             faults += (Fault("FMT001", None, 1, reason, fix_kind="rewrite", fix_safety="safe"),)
@@ -85,33 +89,198 @@ class _Document:
             if len(ends) or close >= 0:
                 lost = self.decode(found, starts[: len(ends)], ends)
                 window = _RESCAN if lost else CHUNK
-                if close < 0 or lost:
+                if lost or close < 0:
                     yield self.emit(found, found.ends[-1])
-                elif self.array and self.data[close] == ord("]"):
-                    self.gap(found, int(ends[-1]) if len(ends) else self.at, close, closing=True)
+                    continue
+                last = int(ends[-1]) if len(ends) else self.at
+                if self.array and self.data[close] == ord("]"):
+                    self.gap(found, last, close, closing=True)
                     yield self.emit(found, close + 1)
                     yield from self.rest()
                     return
-                else:
-                    self.gap(found, int(ends[-1]) if len(ends) else self.at, close)
-                    verdict = Verdict(None, "FMT001", "a closing bracket too many")
-                    self.take(found, verdict, close, close + 1)
-                    yield self.emit(found, close + 1)
+                if self.data[last:close].strip(_BLANK):
+                    self.gap(found, last, close)
+                self.take(found, Verdict(None, "FMT001", "a closing bracket too many"), close, close + 1)
+                yield self.emit(found, close + 1)
                 continue
             if stop < len(self.data):
                 window *= 4
                 continue
-            size = len(self.data) - self.start
             first = int(starts[0]) if len(starts) else stop
-            overlong = size > self.max_record
-            if overlong and self.bounded:
+            size, ahead = len(self.data) - self.start, first - self.start
+            if size > self.max_record and self.bounded:
                 self.tape.cut = f"a record expands to more than {self.max_record >> 20} MiB"
-            elif not overlong or self.following(first, stop) < 0:
-                if self.more(max(CHUNK, 2 * size)):
-                    window = len(self.data)
-                    continue
-            self.unfinished(found, first)
-            yield self.emit(found, found.ends[-1] if found.ends and found.ends[-1] < stop else stop)
-            if self.start == len(self.data) or not self.data[self.start :].strip(_BLANK):
+            if (size <= self.max_record or self.following(first, stop) < 0) and self.more(2 * size + CHUNK):
+                window = len(self.data)
+                continue
+            resumed = self.unfinished(found, self.start + ahead)
+            yield self.emit(found, found.ends[-1] if resumed else len(self.data))
+            if not resumed:
                 return
             window = _RESCAN
+
+    def decode(self, found: _Found, starts: Offsets, ends: Offsets) -> bool:
+        """Decode elements into `found`; True if the scan was lost in one, which then is the last one."""
+        if not len(ends):
+            return False
+        piece = self.data[self.start : int(ends[-1])]
+        apart = np.zeros(len(ends), dtype=np.bool_)
+        values, doubtful = self.decoder.decode(piece, starts - self.start, ends - self.start, apart)
+        suspects = {*doubtful, *np.flatnonzero(ends - starts > self.max_record).tolist()}
+        firsts, lasts = starts.tolist(), ends.tolist()
+        gaps = [self.data[a:b] for a, b in zip([self.at, *lasts], firsts, strict=False)]
+        usual = {gap for gap in set(gaps) if _COMMA.fullmatch(gap) or (not self.array and not gap.strip(_BLANK))}
+        odd = {i for i, gap in enumerate(gaps) if gap not in usual}
+        if self.row == 0:
+            odd.add(0)
+        done = 0
+        for i in [*sorted(suspects | odd), len(lasts)]:
+            found.values += values[done:i]
+            found.starts += firsts[done:i]
+            found.ends += lasts[done:i]
+            if i == len(lasts):
+                break
+            if i in odd:
+                self.gap(found, self.at if i == 0 else lasts[i - 1], firsts[i])
+            done = i
+            if i in suspects:
+                done = i + 1
+                verdict = verdict_on(self.data[firsts[i] : lasts[i]], self.max_record)
+                beyond = self.broken_off(firsts[i], lasts[i]) if verdict.misshapen else -1
+                self.take(found, verdict, firsts[i], lasts[i] if beyond < 0 else beyond)
+                if beyond >= 0:
+                    return True
+        if self.key is None and (match := _FIRST_KEY.match(self.data, firsts[0])):
+            self.key = match[1]
+        return False
+
+    def broken_off(self, start: int, end: int) -> int:
+        """Where a misshapen element really ends, if another one begins inside of data[start:end]; else -1."""
+        closed = self.data[end : end + CHUNK].lstrip(_BLANK)[:1] in (b"", b",", b"]") or not self.array
+        return self.following(start, end if closed else len(self.data))
+
+    def following(self, start: int, stop: int) -> int:
+        """The end of the broken element at `start`: where, before `stop`, a next one seems to begin; else -1."""
+        match = _FIRST_KEY.match(self.data, start, stop)
+        keys = {key for key in (self.key, match[1] if match else None) if key}
+        if not keys:
+            return -1
+        names = b"|".join(re.escape(key) for key in sorted(keys))
+        found = re.compile(rb"\s*[,\n]\s*\{\s*(?:" + names + rb")\s*:").search(self.data, start + 1, stop)
+        return found.start() if found else -1
+
+    def unfinished(self, found: _Found, start: int) -> bool:
+        """The last value, at `start`, has no end: one unreadable record, unless another seems to begin in it."""
+        if start < len(self.data):
+            self.gap(found, self.at, start)
+        elif self.array:
+            self.gap(found, self.at, start, closing=True)
+            if self.tape.cut is None and self.row and not found.values:
+                reason = "the array is not closed"
+                found.faults.append(Fault("FMT001", None, None, reason, fix_kind="rewrite", fix_safety="safe"))
+            return False
+        else:
+            start = self.at + len(self.data[self.at :]) - len(self.data[self.at :].lstrip(_BLANK))
+        end = len(self.data.rstrip(_BLANK))
+        if start >= end:
+            return False
+        beyond = self.following(start, end)
+        verdict = verdict_on(self.data[start : end if beyond < 0 else beyond], self.max_record)
+        if self.tape.cut is not None and beyond < 0:
+            verdict = Verdict(None, "FMT015")  # told once, for the file
+        self.take(found, verdict, start, end if beyond < 0 else beyond)
+        return beyond >= 0
+
+    def rest(self) -> Iterator[Block]:
+        """Behind the closing bracket there should be nothing."""
+        while self.more(self.max_record) or self.start < len(self.data):
+            found, text = _Found(), self.data[self.start :]
+            if piece := text.strip(_BLANK):
+                start = self.start + text.index(piece)
+                verdict = Verdict(None, "FMT001", "more text behind the end of the array")
+                self.take(found, verdict, start, start + len(piece))
+            yield self.emit(found, len(self.data))
+
+    def gap(self, found: _Found, start: int, end: int, *, closing: bool = False) -> None:
+        """What stands between two elements: one comma, or else things that are told."""
+        text = self.data[start:end]
+        first = self.row + len(found.values) == 0
+        if not text.strip(_BLANK) if first or closing else _COMMA.fullmatch(text):
+            return
+        pieces = 0
+        for match in _PIECE.finditer(text):
+            if piece := match[0].strip(_BLANK):
+                a = start + match.start() + match[0].index(piece)
+                self.take(found, verdict_on(piece, self.max_record), a, a + len(piece))
+                pieces += 1
+        commas = _PIECE.sub(b"", text).count(b",")
+        expected = pieces - closing + (not first)
+        if commas != expected and self.array:
+            what = "no comma" if commas < expected else "a comma too many"
+            where = "before the closing bracket" if closing else "between elements"
+            row = None if closing else self.row + len(found.values)
+            reason = f"{what} {where}, at byte {self.offset + start}"
+            found.faults.append(Fault("FMT001", row, None, reason, fix_kind="rewrite", fix_safety="safe"))
+
+    def take(self, found: _Found, verdict: Verdict, start: int, end: int) -> None:
+        """One record that was read strictly."""
+        at, code = len(found.values), verdict.code
+        where = f" (record at byte {self.offset + start})"
+        if code == "FMT002":
+            self.undecodable.add(None, verdict.reason + where)
+        elif code is not None and code != "FMT015":
+            found.faults.append(record_fault(verdict, self.row + at, None, where))
+        if verdict.value is None:
+            found.unreadable[at] = code or "FMT001"
+        found.values.append(verdict.value)
+        found.starts.append(start)
+        found.ends.append(end)
+
+    def more(self, size: int) -> bool:
+        """Read on until `size` bytes wait; False if there is nothing more."""
+        parts = [self.data[self.start :]]
+        held = waiting = len(parts[0])
+        while held < size and (chunk := self.tape.read()):
+            parts.append(chunk)
+            held += len(chunk)
+        self.at -= self.start
+        self.offset += self.start
+        self.start, self.data = 0, b"".join(parts)
+        return held > waiting
+
+    def emit(self, found: _Found, end: int) -> Block:
+        """The next block: the bytes up to `end`."""
+        starts, ends = (np.array(column, dtype=np.int64) - self.start for column in (found.starts, found.ends))
+        data, faults = self.data[self.start : end], tuple(found.faults)
+        block = Block(self.row, found.values, None, data, starts, ends, faults, found.unreadable)
+        self.start = self.at = end
+        self.row += len(block)
+        return block
+
+
+def value_spans(data: bytes, at: int, stop: int) -> tuple[Offsets, Offsets, int]:
+    """Where objects and arrays that stand side by side in data[at:stop] start and end, and the bracket too many.
+
+    A value without an end has a start alone. The bracket (-1: none) is the first that closes what was not
+    opened; nothing behind it is looked at.
+    """
+    buffer = np.frombuffer(data, np.uint8)[at:stop]
+    folded = buffer | 0x20  # [ and { become {, ] and } become }
+    brackets = np.flatnonzero((folded == 0x7B) | (folded == 0x7D))
+    quotes = np.flatnonzero(buffer == 0x22)
+    slashes = np.flatnonzero(buffer == 0x5C) if data.find(b"\\", at, stop) >= 0 else EMPTY
+    if len(slashes):
+        # a quote is escaped after an odd number of backslashes
+        heads = np.r_[True, np.diff(slashes) != 1]
+        run = np.maximum.accumulate(np.where(heads, np.arange(len(slashes)), 0))
+        odd = ((np.arange(len(slashes)) - run) & 1) == 0
+        quotes = quotes[~np.isin(quotes, slashes[odd] + 1, assume_unique=True)]
+    brackets = brackets[(np.searchsorted(quotes, brackets) & 1) == 0]
+    opens = folded[brackets] == 0x7B
+    depth = np.cumsum(np.where(opens, 1, -1))
+    close = -1
+    if len(depth) and depth.min() < 0:
+        first = int(np.argmax(depth < 0))
+        close = at + int(brackets[first])
+        brackets, opens, depth = brackets[:first], opens[:first], depth[:first]
+    return brackets[opens & (depth == 1)] + at, brackets[~opens & (depth == 0)] + at + 1, close

@@ -115,9 +115,7 @@ def _blank_rows(first: int, following: int, place: _Place) -> Iterator[Block]:
         place.row += len(lines)
 
 
-def _settled(
-    block: Block, doubtful: list[int], undecodable: Undecodable, max_record: int, *, torn: bool
-) -> Block:
+def _settled(block: Block, doubtful: list[int], undecodable: Undecodable, max_record: int, *, torn: bool) -> Block:
     """The block with its doubtful lines read strictly; a line that holds an array becomes several rows.
 
     `torn`: the stream broke off in the last line, which is told once, for the file.
@@ -161,6 +159,4 @@ def _settled(
             ends.append(start + b)
             lines.append(line)
     offsets = [np.array(column, dtype=np.int64) for column in (lines, starts, ends)]
-    return Block(
-        block.first_row, values, offsets[0], block.data, offsets[1], offsets[2], tuple(faults), unreadable
-    )
+    return Block(block.first_row, values, offsets[0], block.data, offsets[1], offsets[2], tuple(faults), unreadable)

@@ -27,7 +27,9 @@ class Tape:
     cut: str | None = None
 
     def read(self) -> bytes:
-        """The next chunk; empty at the end."""
+        """The next chunk; empty at the end, and once the tape is cut."""
+        if self.cut is not None:
+            return b""
         try:
             return next(self.chunks, b"")
         except CutShortError as fault:

@@ -16,7 +16,7 @@ _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
 _SPACE = re.compile(r"[ \t\n\r]*")
-_KINDS = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null", list: "array"}
+_KINDS = {str: "string", int: "number", float: "number", bool: "boolean", list: "array"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,8 @@ class _Reader:
         try:
             return self._decoder.raw_decode(self.text, at)
         except json.JSONDecodeError as fault:
-            raise _NotJsonError(f"{fault.msg} at {self.place(fault.pos)}", misshapen=True) from None
+            reason = f"{fault.msg.removesuffix(' starting at')} at {self.place(fault.pos)}"
+            raise _NotJsonError(reason, misshapen=True) from None
         except RecursionError:
             raise _NotJsonError("nested too deeply") from None
         except _NotJsonError:
@@ -100,9 +101,7 @@ class _Reader:
         for match in _ESCAPE.finditer(self.text, start, end):
             if match[1]:
                 place = _find(value, lambda node: isinstance(node, str) and not _encodable(node))
-                return Verdict(
-                    None, "FMT010", f"lone surrogate \\{match[1]} at {self.place(match.start())}", place
-                )
+                return Verdict(None, "FMT010", f"lone surrogate \\{match[1]} at {self.place(match.start())}", place)
         if self.doubled:
             keys = dict.fromkeys(key for _, key in self.doubled)
             first, key = self.doubled[0]
@@ -163,8 +162,7 @@ def decode_record(raw: bytes | memoryview) -> Verdict:
         reason = f"more than one JSON value: extra data at {reader.place(rest)}"
         return Verdict(None, "FMT001", reason, misshapen=True)
     if not isinstance(value, dict):
-        article = "an" if isinstance(value, list) else "a" if value is not None else ""
-        kind = f"{article} JSON {_KINDS[type(value)]}" if article else "JSON null"
+        kind = "JSON null" if value is None else f"a JSON {_KINDS[type(value)]}"
         return Verdict(None, "FMT001", f"{kind}, not an object")
     return reader.judge(value, start, end)
 

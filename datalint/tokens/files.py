@@ -27,9 +27,7 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise TokenizerError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     except UnicodeDecodeError as error:
-        raise TokenizerError(
-            f"{path}: not UTF-8 text (byte {error.start}); save the file again as UTF-8"
-        ) from error
+        raise TokenizerError(f"{path}: not UTF-8 text (byte {error.start}); save the file again as UTF-8") from error
 
 
 def read_object(path: Path) -> dict[str, Any]:

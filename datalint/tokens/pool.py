@@ -24,14 +24,12 @@ BATCH_ROWS = 256
 BATCH_BYTES = 4 << 20
 START_SECONDS = 60.0  # a loaded machine may take long to start Python
 
-_LIMITS = {
-    "time": "the template used up the time limit",
-    "crash": "the template ended the rendering process",
-}
+_TIME = ("time", "the template used up the time limit")
+_CRASH = ("crash", "the template ended the rendering process")
 
 
 class _WorkerEndedError(Exception):
-    """The worker is gone or silent; args[0] is the limit that it ran into."""
+    """The worker is gone, silent, or to be replaced; args are the limit that it ran into and a message."""
 
 
 @dataclass(slots=True)
@@ -49,7 +47,7 @@ class _Worker:
             stdin.write(struct.pack(">I", len(data)) + data)
             stdin.flush()
         except BrokenPipeError as error:
-            raise _WorkerEndedError("crash") from error
+            raise _WorkerEndedError(*_CRASH) from error
 
     def receive(self, seconds: float) -> bytes:
         """The next reply. Raises _WorkerEndedError after `seconds` of silence or at the end of the stream."""
@@ -68,10 +66,10 @@ class _Worker:
         stdout = self.process.stdout
         assert stdout is not None
         if not select([stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            raise _WorkerEndedError("time")
+            raise _WorkerEndedError(*_TIME)
         data = os.read(stdout.fileno(), 1 << 20)
         if not data:
-            raise _WorkerEndedError("time" if self.process.wait() == -signal.SIGXCPU else "crash")
+            raise _WorkerEndedError(*(_TIME if self.process.wait() == -signal.SIGXCPU else _CRASH))
         self.pending += data
 
 
@@ -122,9 +120,7 @@ class RenderPool:
             self._worker.stop()
             self._worker = None
 
-    def _render_some(
-        self, template: ChatTemplate, rows: Sequence[Conversation]
-    ) -> Iterator[Rendered | RenderError]:
+    def _render_some(self, template: ChatTemplate, rows: Sequence[Conversation]) -> Iterator[Rendered | RenderError]:
         """Results of the first rows, at least one: as many as fit a message, or until a limit is hit."""
         encoded: list[bytes] = []
         size = 0
@@ -140,14 +136,16 @@ class RenderPool:
             worker.send(msgspec.msgpack.encode(request))
             for _ in encoded:
                 result = _result(worker.receive(self.wall_seconds))
-                yield result
                 if isinstance(result, RenderError) and result.kind == "limit":
-                    raise _WorkerEndedError(result.error)
+                    raise _WorkerEndedError(result.error, result.message)
+                yield result
         except _WorkerEndedError as ended:
             self.close()
             self._hits[template.digest] += 1
-            if ended.args[0] in _LIMITS:
-                yield RenderError("limit", ended.args[0], _LIMITS[ended.args[0]])
+            limit, message = ended.args
+            if self._hits[template.digest] == self.max_hits:
+                message += "; the template is given up, no more rows are rendered"
+            yield RenderError("limit", limit, message)
 
     def _started(self) -> _Worker:
         if self._worker is None:

@@ -54,9 +54,7 @@ class ChatTemplate:
         where = self.path or "no tokenizer folder was given"
         if self.named:
             names = ", ".join(sorted(self.named))
-            raise TokenizerError(
-                f"{where}: no template is named default (there are: {names}); give --chat-template"
-            )
+            raise TokenizerError(f"{where}: no template is named default (there are: {names}); give --chat-template")
         raise TokenizerError(f"{where}: no chat template; give one with --chat-template FILE")
 
     def has_generation_tags(self) -> bool:

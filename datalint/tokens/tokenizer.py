@@ -93,6 +93,17 @@ class Tokenizer:
         """
         return None if self.expansion is None else 1 + self.expansion * n_bytes
 
+    def fits(self, text: str, limit: int, *, added: bool = False) -> bool:
+        """Whether the text is so short that it cannot have more than `limit` tokens, without tokenizing it.
+
+        `added` counts the special tokens that `add_special_tokens` adds.
+        """
+        limit -= int(self.backend.num_special_tokens_to_add(is_pair=False)) if added else 0
+        bound = self.max_tokens(4 * len(text))
+        if bound is not None and bound > limit:
+            bound = self.max_tokens(len(text.encode("utf-8", "surrogatepass")))
+        return bound is not None and bound <= limit
+
     def ids(self, texts: Sequence[str], *, add_special_tokens: bool = False) -> list[list[int]]:
         """Token ids of each text; `add_special_tokens` adds what the file's post-processor adds."""
         return [
@@ -109,9 +120,7 @@ class Tokenizer:
             for encoding in self.backend.encode_batch(batch, add_special_tokens=add_special_tokens)
         ]
 
-    def count(
-        self, texts: Sequence[str], *, add_special_tokens: bool = False
-    ) -> np.ndarray[Any, np.dtype[np.int64]]:
+    def count(self, texts: Sequence[str], *, add_special_tokens: bool = False) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Number of tokens of each text, shape [len(texts)], int64."""
         counts = (
             len(encoding)

@@ -92,9 +92,7 @@ def _message(error: Exception) -> str:
     return str(error)[:2000].encode("utf-8", "replace").decode()
 
 
-def render(
-    request: Request, encoded: bytes, templates: dict[str, Compiled]
-) -> tuple[str, list[tuple[int, int]]]:
+def render(request: Request, encoded: bytes, templates: dict[str, Compiled]) -> tuple[str, list[tuple[int, int]]]:
     """Text and generation spans of one row, as `apply_chat_template(tokenize=False)` of transformers 5.23.
 
     `templates` is the worker's memory of compiled sources. Raises whatever the template raises.

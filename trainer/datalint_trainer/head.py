@@ -1,6 +1,7 @@
 """Softmax heads over frozen features, one for each arm, all trained in one batched matrix product."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,30 @@ def fit_heads(
     - eval_features: (eval rows, d), of length 1.
     - advance: called once a step.
     """
+    with one_thread():
+        return _fit(pool, arms, features, labels, eval_features, classes, advance)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Small products gain little from more threads, and their sums would then depend on the machine's cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _fit(
+    pool: Pool,
+    arms: Sequence[Arm],
+    features: npt.NDArray[np.float32],
+    labels: IntArray,
+    eval_features: npt.NDArray[np.float32],
+    classes: int,
+    advance: Callable[[], None],
+) -> tuple[Fit, ...]:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     X = torch.from_numpy(features).to(device) * FEATURE_LENGTH
     X_eval = torch.from_numpy(eval_features).to(device) * FEATURE_LENGTH

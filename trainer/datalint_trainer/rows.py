@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from datalint.errors import InputError
-from datalint.examples import Example, Turn
+from datalint.examples import Example
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
+CONVERSATIONS = ("chat", "sharegpt", "alpaca", "prompt-completion")
 MAX_ANSWERS, MAX_ANSWER_WORDS, MIN_ROWS_PER_ANSWER = 50, 5, 5
 
 # Punctuation that people add and drop without changing what a sentence asks; operators and digits stay.
@@ -28,21 +29,14 @@ class Row:
 
     - prompt: the text that is classified, or everything before the last trained answer.
     - answer: the label, or the last trained answer.
-    - turns: the conversation (chat), empty for classification.
-    - row: record index in its file.
+    - key: equal keys mean equal training content; metadata and the order of columns play no part.
+    - example: the conversation (chat), None for classification.
     """
 
     prompt: str
     answer: str
-    turns: tuple[Turn, ...]
-    row: int
-
-    @property
-    def key(self) -> str:
-        """Equal keys mean equal training content; metadata and column order play no part."""
-        if not self.turns:
-            return json.dumps([self.prompt, self.answer])
-        return json.dumps([[turn.role, turn.content, turn.trained] for turn in self.turns])
+    key: str
+    example: Example | None = None
 
 
 @dataclass(frozen=True)
@@ -131,19 +125,25 @@ def training_rows(examples: Sequence[Example], task: str) -> tuple[Row, ...]:
     return tuple(row for row in map(to_row, examples) if row)
 
 
+def labelled(text: str, label: str) -> Row:
+    """A classification row."""
+    return Row(text, label, json.dumps([text, label]))
+
+
 def _labelled(example: Example) -> Row | None:
-    if example.label is not None:
-        return Row(example.text, example.label, (), example.row)
+    if example.format == "classification":
+        return labelled(example.text, example.label) if example.label and example.label.strip() else None
     row = _conversation(example)
-    return Row(row.prompt, row.answer.strip(), (), example.row) if row and row.answer.strip() else None
+    return labelled(row.prompt, row.answer.strip()) if row and row.answer.strip() else None
 
 
 def _conversation(example: Example) -> Row | None:
     trained = [i for i, turn in enumerate(example.turns) if turn.trained]
-    if not trained:
+    if example.format not in CONVERSATIONS or not trained:
         return None
-    before = "\n".join(turn.content for turn in example.turns[: trained[-1]])
-    return Row(before, example.turns[trained[-1]].content, example.turns, example.row)
+    before = "\n".join(turn.content or "" for turn in example.turns[: trained[-1]])
+    seen = [[turn.role, turn.content, turn.trained, turn.calls, turn.reasoning] for turn in example.turns]
+    return Row(before, example.turns[trained[-1]].content or "", json.dumps(seen), example)
 
 
 def pool(raw: Sequence[Row], clean: Sequence[Row], evaluation: Sequence[Row]) -> Pool:

@@ -50,19 +50,34 @@ class ConflictingAnswers(Rule):
     fix_title = "drops all rows of the conflict"
     key = ("context_key",)
     bad = [
-        [{"prompt": "Open on Sunday?", "completion": "Yes"}, {"prompt": "open on  sunday?", "completion": "No"}],
+        [
+            {"prompt": "Open on Sunday?", "completion": "Yes"},
+            {"prompt": "open on  sunday?", "completion": "No"},
+        ],
         [{"instruction": "17 * 3 =", "output": "51"}, {"instruction": "17 * 3 =", "output": "54"}],
     ]
     good = [
-        [{"prompt": "Open on Sunday?", "completion": "Yes"}, {"prompt": "Open on Sunday?", "completion": "yes."}],
-        [{"prompt": "Open on Sunday?", "completion": "Yes"}, {"prompt": "Open on Monday?", "completion": "No"}],
+        [
+            {"prompt": "Open on Sunday?", "completion": "Yes"},
+            {"prompt": "Open on Sunday?", "completion": "yes."},
+        ],
+        [
+            {"prompt": "Open on Sunday?", "completion": "Yes"},
+            {"prompt": "Open on Monday?", "completion": "No"},
+        ],
         [
             {"prompt": "Is it?", "chosen": "Yes", "rejected": "No"},
             {"prompt": "Is it?", "chosen": "No", "rejected": "Yes"},
         ],
         [
-            {"prompt": "Write about the river.", "completion": "The river hums its tune and carries home the sleeping moon."},
-            {"prompt": "Write about the river.", "completion": "The river sleeps, and the moon hums a tune on its way home."},
+            {
+                "prompt": "Write about the river.",
+                "completion": "The river hums its tune and carries home the sleeping moon.",
+            },
+            {
+                "prompt": "Write about the river.",
+                "completion": "The river sleeps, and the moon hums a tune on its way home.",
+            },
         ],
     ]
 

@@ -46,7 +46,11 @@ class ConflictingLabels(Rule):
     key = ("context_key",)
     bad = [
         [{"text": "win a phone", "label": "spam"}, {"text": "Win a phone", "label": "ham"}],
-        [{"text": "win a phone", "label": 1}, {"text": "win a phone", "label": 1}, {"text": "win a phone", "label": 0}],
+        [
+            {"text": "win a phone", "label": 1},
+            {"text": "win a phone", "label": 1},
+            {"text": "win a phone", "label": 0},
+        ],
     ]
     good = [
         [{"text": "win a phone", "label": "spam"}, {"text": "see you at nine", "label": "ham"}],

@@ -43,12 +43,21 @@ class ExactDuplicate(Rule):
     fix_title = "keeps the first"
     key = ("whole_key",)
     bad = [
-        [{"prompt": "Name a sea.", "completion": "The Baltic."}, {"prompt": "Name a sea.", "completion": "The Baltic."}],
-        [{"prompt": "Name a sea.", "completion": "The Baltic."}, {"prompt": "name a\u00a0sea. ", "completion": "THE BALTIC."}],
+        [
+            {"prompt": "Name a sea.", "completion": "The Baltic."},
+            {"prompt": "Name a sea.", "completion": "The Baltic."},
+        ],
+        [
+            {"prompt": "Name a sea.", "completion": "The Baltic."},
+            {"prompt": "name a\u00a0sea. ", "completion": "THE BALTIC."},
+        ],
         [{"text": "refund", "label": "a"}, {"text": "Refund", "label": "a"}],
     ]
     good = [
-        [{"prompt": "Name a sea.", "completion": "The Baltic."}, {"prompt": "Name a sea.", "completion": "The Aral."}],
+        [
+            {"prompt": "Name a sea.", "completion": "The Baltic."},
+            {"prompt": "Name a sea.", "completion": "The Aral."},
+        ],
         [{"text": "refund", "label": "a"}, {"text": "refund", "label": "b"}],
         [
             {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]},
@@ -67,7 +76,10 @@ class ExactDuplicate(Rule):
         first = [pl.col(c).first().over("whole_key").alias(f"first_{c}") for c in place]
         twin = [pl.col(c).first().over("whole_key", "raw_key").alias(f"twin_{c}") for c in place]
         later = again.with_columns(
-            *first, *twin, index=pl.int_range(pl.len()).over("whole_key"), copy=pl.int_range(pl.len()).over("whole_key", "raw_key")
+            *first,
+            *twin,
+            index=pl.int_range(pl.len()).over("whole_key"),
+            copy=pl.int_range(pl.len()).over("whole_key", "raw_key"),
         ).filter(pl.col("index") > 0)
         # A copy of the same bytes stays safe to drop even when the two differ from the first row of their group.
         same = pl.col("copy") > 0
@@ -76,7 +88,9 @@ class ExactDuplicate(Rule):
             "row",
             related_file=pl.when(same).then("twin_file").otherwise("first_file"),
             related_row=pl.when(same).then("twin_row").otherwise("first_row"),
-            how=pl.when(same).then(pl.lit(", byte for byte")).otherwise(pl.lit(", but for case, spaces or other columns")),
+            how=pl.when(same)
+            .then(pl.lit(", byte for byte"))
+            .otherwise(pl.lit(", but for case, spaces or other columns")),
             fix_kind=pl.lit("drop"),
             fix_safety=pl.when(same & pl.col("plain")).then(pl.lit("safe")).otherwise(pl.lit("unsafe")),
         )

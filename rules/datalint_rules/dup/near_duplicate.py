@@ -52,7 +52,10 @@ class NearDuplicate(Rule):
         ],
     ]
     good = [
-        [{"prompt": "What is 330 plus 2739?", "completion": "3069"}, {"prompt": "What is 330 plus 2740?", "completion": "3070"}],
+        [
+            {"prompt": "What is 330 plus 2739?", "completion": "3069"},
+            {"prompt": "What is 330 plus 2740?", "completion": "3070"},
+        ],
         [{"prompt": "Tell me news.", "completion": _WORDS}, {"prompt": "Tell me news.", "completion": _MORE}],
         [
             {"prompt": "Tell me news.", "completion": f"{_WORDS} {_MORE} in 1911 or 1912"},

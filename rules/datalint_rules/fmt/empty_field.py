@@ -56,7 +56,11 @@ class EmptyField(Rule):
                 "messages": [
                     {"role": "system", "content": ""},
                     {"role": "user", "content": "Weather?"},
-                    {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "w", "arguments": "{}"}}]},
+                    {
+                        "role": "assistant",
+                        "content": "",
+                        "tool_calls": [{"function": {"name": "w", "arguments": "{}"}}],
+                    },
                     {"role": "tool", "content": ""},
                     {"role": "assistant", "content": "Rain."},
                 ]

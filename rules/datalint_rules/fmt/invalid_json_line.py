@@ -49,7 +49,12 @@ class InvalidJsonLine(Rule):
     ]
     good = [
         [{"prompt": "a", "completion": "b \u2028 c"}],
-        ['{"prompt": "a", "completion": "12345678901234567890123"}\r', '{"prompt": "c", "completion": "d"}', "", ""],
+        [
+            '{"prompt": "a", "completion": "12345678901234567890123"}\r',
+            '{"prompt": "c", "completion": "d"}',
+            "",
+            "",
+        ],
         Sample(files={"train.json": '[{"prompt": "a", "completion": "b"}]'}),
     ]
 

@@ -44,7 +44,12 @@ class LfsPointer(Rule):
         ),
     ]
     good = [
-        [{"prompt": "What is version https://git-lfs.github.com/spec/v1?", "completion": "A pointer's first line."}],
+        [
+            {
+                "prompt": "What is version https://git-lfs.github.com/spec/v1?",
+                "completion": "A pointer's first line.",
+            }
+        ],
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:

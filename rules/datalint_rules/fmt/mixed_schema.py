@@ -2,15 +2,12 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Rule, Totals, none
-
-# A row of these formats lacks a field of another one rather than being of a different kind (FMT005's matter).
-_LESS = {("prompt-completion", "prompt-only"), ("classification", "text"), ("unpaired", "chat")}
-_LESS |= {("unpaired", "sharegpt"), ("unpaired", "prompt-completion")}
 
 
 @dataclass(frozen=True)
@@ -59,34 +56,43 @@ class MixedSchema(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        count, first = Counter[str](), dict[str, int]()
-        lines = []
+        count, first = Counter[tuple[str, ...]](), dict[tuple[str, ...], int]()
+        lines: list[tuple[int, str, list[str], int, str | None]] = []
         for row, shape in enumerate(chunk.shapes):
             if shape is not None:
-                count[shape.format] += 1
-                first.setdefault(shape.format, row)
+                kind = (shape.format, *shape.fields.values())
+                count[kind] += 1
+                first.setdefault(kind, row)
                 if shape.also:
-                    lines.append((row, shape.format, 1, shape.also))
-        lines += [(first[name], name, number, None) for name, number in count.items()]
+                    lines.append((row, shape.format, [], 1, shape.also))
+        lines += [(first[kind], kind[0], list(kind[1:]), number, None) for kind, number in count.items()]
         if not lines:
             return none()
-        schema = {"row": pl.UInt32, "format": pl.String, "count": pl.Int64, "also": pl.String}
+        schema: dict[str, Any] = {
+            "row": pl.UInt32,
+            "format": pl.String,
+            "columns": pl.List(pl.String),
+            "count": pl.Int64,
+            "also": pl.String,
+        }
         return pl.DataFrame(lines, schema=schema, orient="row")
 
     def finish(self, frame: pl.DataFrame, totals: Totals) -> pl.DataFrame:
         twice = frame.filter(pl.col("also").is_not_null())
         both = twice.select("file", "row", what=pl.format("the row is {} and {} at once", "format", "also"))
         kinds = (
-            frame.filter(pl.col("also").is_null())
+            frame.filter(pl.col("also").is_null() & (pl.col("format") != "unknown"))
             .group_by("file", "format")
-            .agg(pl.col("row").min(), pl.col("count").sum())
-            .filter(pl.col("format") != "unknown")
-            .with_columns(main=pl.col("format").sort_by(pl.col("count"), -pl.col("row")).last().over("file"))
-            .filter(pl.col("format") != pl.col("main"))
+            .agg(pl.col("row").min(), pl.col("count").sum(), pl.col("columns").explode().unique())
+            .sort("file", "count", "row", descending=[False, True, False])
+            .with_columns(
+                main=pl.col("format").first().over("file"),
+                mains=pl.col("columns").first().over("file", mapping_strategy="join"),
+            )
         )
-        less = pl.struct("main", "format").map_elements(
-            lambda pair: (pair["main"], pair["format"]) in _LESS, return_dtype=pl.Boolean
+        # A row whose columns all belong to the file's format lacks a field; it is of no other kind.
+        other = kinds.filter(
+            (pl.col("format") != pl.col("main")) & (pl.col("columns").list.set_difference("mains").list.len() > 0)
         )
-        other = kinds.filter(~less) if kinds.height else kinds
         text = pl.format("{} rows are {}, most of the file is {}; this is the first", "count", "format", "main")
         return pl.concat([both, other.select("file", "row", what=text)])

@@ -34,6 +34,7 @@ class MixedType(Rule):
 
     ## Options
     - `null-rows`: how many rows of nulls mislead a reader.
+    - `date-rows`: fewest answers that make a column of dates.
 
     ## References
     huggingface/datasets issues #6460, #7322, #7222, #7664; LLaMA-Factory issue #5883.
@@ -43,7 +44,10 @@ class MixedType(Rule):
     severity = "error"
     message = "{what}"
     bad = [
-        [{"prompt": "a", "completion": "b", "image": "a.jpg"}, {"prompt": "c", "completion": "d", "image": ["a.jpg"]}],
+        [
+            {"prompt": "a", "completion": "b", "image": "a.jpg"},
+            {"prompt": "c", "completion": "d", "image": ["a.jpg"]},
+        ],
         [
             {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]},
             {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}]},
@@ -82,7 +86,13 @@ class MixedType(Rule):
         if not seen:
             return none()
         rows = [(row, column, kind, where, count) for (column, kind), (row, where, count) in seen.items()]
-        schema = {"row": pl.UInt32, "column": pl.String, "type": pl.String, "where": pl.String, "count": pl.Int64}
+        schema = {
+            "row": pl.UInt32,
+            "column": pl.String,
+            "type": pl.String,
+            "where": pl.String,
+            "count": pl.Int64,
+        }
         return pl.concat([pl.DataFrame(rows, schema=schema, orient="row"), self._dates(chunk)], how="diagonal_relaxed")
 
     def _dates(self, chunk: Chunk) -> pl.DataFrame:
@@ -109,7 +119,9 @@ class MixedType(Rule):
             .sort("file", "column", "row")
         )
         typed = kinds.filter(pl.col("type") != "null")
-        first = typed.group_by("file", "column", maintain_order=True).agg(pl.col("type", "row").first().name.prefix("first_"))
+        first = typed.group_by("file", "column", maintain_order=True).agg(
+            pl.col("type", "row").first().name.prefix("first_")
+        )
         mixed = typed.join(first, on=["file", "column"]).filter(pl.col("type") != pl.col("first_type"))
         mixed = mixed.group_by("file", "column", maintain_order=True).first()
         nulls = kinds.filter((pl.col("type") == "null") & (pl.col("row") == 0))
@@ -128,7 +140,9 @@ class MixedType(Rule):
                 "file",
                 pl.col("first_row").alias("row"),
                 pl.format("/{}", "column").alias("pointer"),
-                what=pl.format("column {} is null for {} rows and {} from here on", "column", "first_row", "first_type"),
+                what=pl.format(
+                    "column {} is null for {} rows and {} from here on", "column", "first_row", "first_type"
+                ),
             ),
         ]
         if "dates" in frame.columns:

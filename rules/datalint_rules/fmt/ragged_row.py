@@ -41,7 +41,9 @@ class RaggedRow(Rule):
         Sample(files={"train.csv": 'prompt,completion\n"Name a sea.,The Baltic.\nName a lake.,Baikal.\n'}),
     ]
     good = [
-        Sample(files={"train.csv": 'prompt,completion\n"Name two, please.","Say ""a""\nand b"\nName a lake.,Baikal.\n'}),
+        Sample(
+            files={"train.csv": 'prompt,completion\n"Name two, please.","Say ""a""\nand b"\nName a lake.,Baikal.\n'}
+        ),
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:

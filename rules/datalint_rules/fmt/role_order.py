@@ -54,7 +54,15 @@ class RoleOrder(Rule):
                 ]
             }
         ],
-        [{"conversations": [{"from": "human", "value": "a"}, {"from": "human", "value": "b"}, {"from": "gpt", "value": "c"}]}],
+        [
+            {
+                "conversations": [
+                    {"from": "human", "value": "a"},
+                    {"from": "human", "value": "b"},
+                    {"from": "gpt", "value": "c"},
+                ]
+            }
+        ],
     ]
     good = [
         [
@@ -79,13 +87,20 @@ class RoleOrder(Rule):
                 ]
             }
         ],
-        [{"prompt": [{"role": "user", "content": "a"}], "completion": [{"role": "assistant", "content": "b"}]}],
+        [
+            {
+                "prompt": [{"role": "user", "content": "a"}],
+                "completion": [{"role": "assistant", "content": "b"}],
+            }
+        ],
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
         # Cells that are plain text have no order of roles; the two sides of a preference are two conversations.
         talk = chunk.turns.filter(
-            pl.col("pointer").str.contains(r"/\d+/[^/]+$") & (pl.col("role") != "system") & (pl.col("field") != "completions")
+            pl.col("pointer").str.contains(r"/\d+/[^/]+$")
+            & (pl.col("role") != "system")
+            & (pl.col("field") != "completions")
         )
         before = pl.col("role").shift(1).over("row", "field")
         answered = pl.col("field").is_in(["messages", "prompt"]) | (pl.col("field") != "completion") & ~pl.col("asked")

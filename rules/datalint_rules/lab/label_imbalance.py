@@ -68,12 +68,17 @@ class LabelImbalance(Rule):
                 answer = " ".join((last.content or "").split())
                 # An open answer is counted, so that one of them shows that answers are no classes, but not kept.
                 closed = 0 < len(answer.split()) <= 5 and not last.calls
-                count[last.pointer if shape.format not in ("chat", "sharegpt") else "/messages", answer if closed else None] += 1
+                count[
+                    last.pointer if shape.format not in ("chat", "sharegpt") else "/messages",
+                    answer if closed else None,
+                ] += 1
         if not count:
             return none()
         lines = [(0, where, value, number) for (where, value), number in count.items()]
         return pl.DataFrame(
-            lines, schema={"row": pl.UInt32, "where": pl.String, "value": pl.String, "count": pl.Int64}, orient="row"
+            lines,
+            schema={"row": pl.UInt32, "where": pl.String, "value": pl.String, "count": pl.Int64},
+            orient="row",
         )
 
     def finish(self, frame: pl.DataFrame, totals: Totals) -> pl.DataFrame:
@@ -89,7 +94,9 @@ class LabelImbalance(Rule):
             if top[1] > self.top_share * rows:
                 told.append(f"{top[0]!r} has {top[1] / rows:.1%} of {rows} rows")
             if kinds > 1 and rare[1] < self.rare_share * rows / kinds:
-                told.append(f"{rare[0]!r} has {rare[1]} of {rows} rows; an even share of {kinds} classes is {rows // kinds}")
+                told.append(
+                    f"{rare[0]!r} has {rare[1]} of {rows} rows; an even share of {kinds} classes is {rows // kinds}"
+                )
             if told:
                 found.append({"file": part["file"][0], "pointer": where, "what": "; ".join(told)})
         return pl.DataFrame(found) if found else none()

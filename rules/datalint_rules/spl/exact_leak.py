@@ -8,7 +8,10 @@ from datalint.chunk import Chunk
 from datalint.fingerprint import digest
 from datalint.rule import Fix, Rule, Sample, none
 
-_TRAIN = [{"prompt": "Name a sea.", "completion": "The Baltic."}, {"prompt": "Name a hill.", "completion": "Blorenge."}]
+_TRAIN = [
+    {"prompt": "Name a sea.", "completion": "The Baltic."},
+    {"prompt": "Name a hill.", "completion": "Blorenge."},
+]
 
 
 @dataclass(frozen=True)
@@ -46,23 +49,30 @@ class ExactLeak(Rule):
     within = "dataset"
     bad = [
         Sample(
-            files={"train.jsonl": _TRAIN, "eval.jsonl": [{"prompt": "name a  SEA.", "completion": "The Aral."}]},
+            files={
+                "train.jsonl": _TRAIN,
+                "eval.jsonl": [{"prompt": "name a  SEA.", "completion": "The Aral."}],
+            },
         )
     ]
     good = [
         Sample(
-            files={"train.jsonl": _TRAIN, "eval.jsonl": [{"prompt": "Name a lake.", "completion": "The Baltic."}]},
+            files={
+                "train.jsonl": _TRAIN,
+                "eval.jsonl": [{"prompt": "Name a lake.", "completion": "The Baltic."}],
+            },
         ),
-        Sample(files={"train.jsonl": _TRAIN, "more.jsonl": [{"prompt": "Name a sea.", "completion": "The Aral."}]}),
+        Sample(
+            files={
+                "train.jsonl": _TRAIN,
+                "more.jsonl": [{"prompt": "Name a sea.", "completion": "The Aral."}],
+            }
+        ),
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
         trains = chunk.file.split == "train"
-        asked = [
-            (c.row, context)
-            for c in chunk.compared
-            for _, context in (c.contexts if trains else c.contexts[-1:])
-        ]
+        asked = [(c.row, context) for c in chunk.compared for _, context in (c.contexts if trains else c.contexts[-1:])]
         if not asked:
             return none()
         rows, contexts = zip(*asked, strict=True)
@@ -76,6 +86,8 @@ class ExactLeak(Rule):
             .agg(pl.col("file").first().alias("related_file"), pl.col("row").first().alias("related_row"))
         )
         leaked = frame.filter(pl.col("split") == "train").join(held, on="context_key")
-        return leaked.sort("file", "row", "related_file", "related_row").unique(["file", "row"], keep="first").drop(
-            "context_key", "split"
+        return (
+            leaked.sort("file", "row", "related_file", "related_row")
+            .unique(["file", "row"], keep="first")
+            .drop("context_key", "split")
         )

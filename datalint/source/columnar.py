@@ -1,0 +1,104 @@
+"""Arrow columns to Python values, a column at a time, and rows as they were before Arrow stored them.
+
+Arrow gives every struct of a column the same fields. A key that one message has and another lacks therefore
+comes back as null: inside of lists (messages, tools, calls) such keys are left out again.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Structs of these columns differ from row to row even where they are not in a list.
+_LOOSE = frozenset({"function", "function_call", "tool_calls", "tools"})
+# A null here is said on purpose: an assistant turn that only calls tools has the content null.
+_KEPT = frozenset({"content", "value"})
+_SPEAKER = frozenset({"role", "from"})
+
+
+def rows_of(batch: "pa.RecordBatch") -> list[dict[str, Any]]:
+    """The rows of a batch. Raises UnicodeDecodeError for text that is not UTF-8."""
+    names = batch.schema.names
+    columns = [_values(column, loose=name in _LOOSE) for name, column in zip(names, batch.columns, strict=True)]
+    if not columns:
+        return [{} for _ in range(batch.num_rows)]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _values(array: "pa.Array", *, loose: bool) -> list[Any]:
+    import pyarrow as pa
+
+    kind = array.type
+    if isinstance(kind, pa.BaseExtensionType):
+        inner = _values(array.storage, loose=loose)
+        return _parsed(inner) if kind.extension_name == "arrow.json" else inner
+    if pa.types.is_dictionary(kind):
+        return _values(array.dictionary_decode(), loose=loose)
+    if pa.types.is_struct(kind):
+        return _structs(array, loose=loose)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _lists(array)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return list(array.to_numpy(zero_copy_only=False).tolist())
+    if not array.null_count and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        return list(array.to_numpy(zero_copy_only=False).tolist())
+    return _scalars(array)
+
+
+def _scalars(array: "pa.Array") -> list[Any]:
+    import pyarrow as pa
+
+    kind = array.type
+    try:
+        if pa.types.is_timestamp(kind) and kind.unit == "ns":  # Python's datetime has microseconds
+            array = array.cast(pa.timestamp("us", kind.tz), safe=False)
+        return list(array.to_pylist())
+    except (ValueError, OverflowError, LookupError, pa.ArrowException):
+        return list(array.cast(pa.string()).to_pylist())  # a date that Python's calendar or zones do not have
+
+
+def _lists(array: "pa.Array") -> list[Any]:
+    offsets = array.offsets.to_numpy().tolist()
+    first = offsets[0]
+    values = _values(array.values.slice(first, offsets[-1] - first), loose=True)
+    lists = [values[start - first : end - first] for start, end in pairwise(offsets)]
+    return _masked(lists, array)
+
+
+def _structs(array: "pa.StructArray", *, loose: bool) -> list[Any]:
+    names = [field.name for field in array.type]
+    children = [
+        _values(child, loose=loose or name in _LOOSE) for name, child in zip(names, array.flatten(), strict=True)
+    ]
+    if not children:
+        return _masked([{} for _ in range(len(array))], array)
+    if not loose or not any(None in child for child in children):
+        rows = [dict(zip(names, row, strict=True)) for row in zip(*children, strict=True)]
+    else:
+        kept = _KEPT if _SPEAKER.intersection(names) else frozenset()
+        rows = [
+            {name: value for name, value in zip(names, row, strict=True) if value is not None or name in kept}
+            for row in zip(*children, strict=True)
+        ]
+    return _masked(rows, array)
+
+
+def _masked(values: list[Any], array: "pa.Array") -> list[Any]:
+    if not array.null_count:
+        return values
+    return [value if valid else None for value, valid in zip(values, array.is_valid().to_pylist(), strict=True)]
+
+
+def _parsed(texts: Sequence[Any]) -> list[Any]:
+    decoder = msgspec.json.Decoder[Any]()
+    values: list[Any] = []
+    for text in texts:
+        try:
+            values.append(None if text is None else decoder.decode(text))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            values.append(text)  # what another writer stored as JSON and is none
+    return values
