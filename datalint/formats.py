@@ -5,6 +5,7 @@ The formats are those of the field's trainers: `chat` (OpenAI messages), `shareg
 (text and label) and `unknown`. A row is judged by its own columns; a file by the majority of its rows.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -90,6 +91,8 @@ class Shape:
 
 
 UNKNOWN = Shape("unknown", {})
+# Kana, Han, Hangul, Thai, Lao, Burmese, Khmer: text whose length shows in characters.
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _json = msgspec.json.Encoder(order="deterministic")
 
 
@@ -112,6 +115,12 @@ def content_text(content: Any) -> str | None:
                 parts.append(as_text(block))
         return "\n".join(parts)
     return as_text(content)
+
+
+def is_closed(answer: str, words: int = 5) -> bool:
+    """An answer of so few words that it has one right form. Scripts without spaces count two characters a word."""
+    spaced = len(answer.split()) <= words and len(answer) <= 12 * words
+    return spaced and (answer.isascii() or len(_UNSPACED.findall(answer)) <= 2 * words)
 
 
 class _Columns(dict[str, str]):

@@ -15,8 +15,8 @@ I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
-CHUNK: Final = 1 << 17
-"""Elements handled at once: their 64-bit sort keys (1 MiB) stay in the processor's cache."""
+CHUNK: Final = 1 << 16
+"""Elements handled at once: their 64-bit sort keys (512 KiB) stay in the processor's cache."""
 
 _HALF: Final = np.uint64(32)
 _LARGEST: Final = np.uint32(0xFFFFFFFF)
@@ -83,8 +83,12 @@ class Ragged:
 
     def take(self, rows: I64) -> "Ragged":
         """The given rows, in the given order."""
-        lengths = self.lengths[rows]
-        return Ragged.of(self.values[ranges(self.offsets[rows], lengths)], lengths)
+        starts, lengths = self.offsets[rows], self.lengths[rows]
+        taken = Ragged.of(np.empty(int(lengths.sum()), np.uint32), lengths)
+        for first, last in spans(lengths, CHUNK):
+            places = ranges(starts[first:last], lengths[first:last])
+            self.values.take(places, out=taken.values[taken.offsets[first] : taken.offsets[last]], mode="clip")
+        return taken
 
     def between(self, start: int, stop: int) -> "Ragged":
         """Rows start to stop, without a copy of their values."""

@@ -12,7 +12,7 @@ import polars as pl
 ROW: Final = 0xFF
 """The byte between rows of a folded buffer: it never occurs in UTF-8, so no text can forge it."""
 
-BLOCK: Final = 1 << 18
+BLOCK: Final = 1 << 17
 """Bytes of text folded at once: the arrays derived from a block of this size stay in the processor's cache."""
 
 # White space to Python that NFKC leaves as it is; all the rest is ASCII or becomes a plain space.

@@ -226,10 +226,10 @@ def _tokenise_block(buffer: bytes, powers: U64, inverse: U64) -> Tokens:
     line_ends = np.flatnonzero((codes == ord("\n")) | (codes == ROW))
     line_starts, line_ends = line_ends[:-1] + 1, line_ends[1:]
 
-    word = (kinds & _WORD) != 0
+    word = kinds & _WORD
     edges = np.flatnonzero(word[1:] != word[:-1]) + 1
     starts, ends = edges[::2], edges[1::2]
-    digit = (kinds & _DIGIT) != 0
+    digit = kinds & _DIGIT
     number = np.zeros(len(starts), bool)
     number[np.searchsorted(starts, np.flatnonzero(digit[1:] > digit[:-1]) + 1, side="right") - 1] = True
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from datalint.source.block import EMPTY, Block, Fault, Offsets, Record
 from datalint.source.decode import Decoder, Undecodable, record_fault, verdict_on
-from datalint.source.strict import Verdict
 from datalint.source.stream import BOM, CHUNK, MAX_RECORD, Tape
+from datalint.source.strict import Verdict
 
 _BLANK = b" \t\n\r"
 _COMMA = re.compile(rb"[ \t\n\r]*,[ \t\n\r]*")

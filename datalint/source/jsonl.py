@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from datalint.source.block import EMPTY, Block, Fault, Offsets
 from datalint.source.decode import Decoder, Undecodable, record_fault, verdict_on
-from datalint.source.strict import decode_elements
 from datalint.source.stream import BOM, MAX_RECORD, Tape
+from datalint.source.strict import decode_elements
 
 BLANKS = 65536  # blank lines told in one block
 

@@ -76,7 +76,8 @@ def _batch_rows(file: Any, group: int) -> int:
     batch = next(file.iter_batches(_PROBE, row_groups=[group]), None)
     if batch is None or not batch.num_rows:
         return BATCH_ROWS
-    return max(1, min(BATCH_ROWS, BATCH_BYTES * batch.num_rows // max(1, batch.nbytes)))
+    row_bytes = max(1, int(batch.nbytes) // int(batch.num_rows))
+    return max(1, min(BATCH_ROWS, BATCH_BYTES // row_bytes))
 
 
 def _block(batch: "pa.RecordBatch", row: int, undecodable: Undecodable, notes: tuple[Fault, ...]) -> Block:

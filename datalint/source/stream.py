@@ -5,9 +5,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
-
-Compression = Literal["gzip", "zstd"]
+from typing import BinaryIO
 
 CHUNK = 256 * 1024  # larger blocks leave the processor's cache: 8 MiB cost up to twice as much
 MAX_RECORD = 64 * 1024 * 1024  # one line or array element
@@ -42,7 +40,7 @@ class Origin:
     """How the bytes of a file are to be read."""
 
     path: Path
-    compression: Compression | None = None
+    compression: str | None = None  # "gzip" or "zstd"
     encoding: str = "utf-8"
 
     def tape(self) -> Tape:
@@ -63,11 +61,14 @@ class Origin:
         if self.encoding == "utf-8":
             yield from chunks
             return
-        # "backslashreplace" would invent text: what is no UTF-16 becomes U+FFFD, as every decoder shows it.
-        decoder = codecs.getincrementaldecoder(self.encoding)(errors="replace")
-        for chunk in chunks:
-            yield decoder.decode(chunk).encode("utf-8", "replace")
-        yield decoder.decode(b"", final=True).encode("utf-8", "replace")
+        # Half a surrogate pair is passed on as bytes that are no UTF-8: its record is then told as such.
+        decoder = codecs.getincrementaldecoder(self.encoding)(errors="surrogatepass")
+        try:
+            for chunk in chunks:
+                yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as fault:
+            raise CutShortError(f"damaged {self.encoding.upper()} text ({fault.reason})") from None
 
 
 def _gunzip(file: BinaryIO) -> Iterator[bytes]:

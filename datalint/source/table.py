@@ -7,7 +7,7 @@ record began is told and left out, and reading goes on at the next line: an open
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,8 +15,8 @@ import numpy as np
 from datalint.source.block import EMPTY, Block, Fault, Record
 from datalint.source.decode import Undecodable
 from datalint.source.jsonl import line_spans, whole_lines
-from datalint.source.strict import quote
 from datalint.source.stream import BOM, MAX_RECORD, Tape
+from datalint.source.strict import quote
 
 _UNFINISHED = "unexpected end of data"
 LOOKAHEAD = 16 * 1024 * 1024  # a quoted field that does not close within so many bytes is an open quote

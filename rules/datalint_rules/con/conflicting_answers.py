@@ -9,6 +9,7 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.fingerprint import digest
+from datalint.formats import is_closed
 from datalint.rule import Fix, Rule, none, option
 
 # Preference and KTO rows give one prompt several answers on purpose; labels are CON002's.
@@ -89,7 +90,7 @@ class ConflictingAnswers(Rule):
         if not some:
             return none()
         answers = [(c.answer or "").rstrip(".!") for c in some]
-        closed = [len(a.split()) <= self.closed_words or _is_json(a) for a in answers]
+        closed = [is_closed(a, self.closed_words) or _is_json(a) for a in answers]
         return pl.DataFrame(
             {
                 "row": pl.Series([c.row for c in some], dtype=pl.UInt32),

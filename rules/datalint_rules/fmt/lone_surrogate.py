@@ -10,16 +10,16 @@ from datalint.rule import Rule
 
 @dataclass(frozen=True)
 class LoneSurrogate(Rule):
-    """A string holds half of a UTF-16 surrogate pair.
+    r"""A string holds half of a UTF-16 surrogate pair.
 
     ## What it does
-    Reports rows with an escape such as `\\ud83d` that no other half follows.
+    Reports rows with an escape such as `\ud83d` that no other half follows.
 
     ## Why is this bad?
     Such a string cannot be encoded: it crashes Parquet writers and tokenizers written in Rust.
 
     ## Example
-    `{"prompt": "hi \\ud83d", "completion": "hello"}`
+    `{"prompt": "hi \ud83d", "completion": "hello"}`
 
     ## Fix safety
     The row cannot be stored at all; `clean` moves its bytes to `removed.parquet`.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from datalint.chunk import Chunk
+from datalint.formats import is_closed
 from datalint.rule import Rule, Totals, none, option
 
 # Their labels are verdicts about an answer, not classes.
@@ -67,7 +68,7 @@ class LabelImbalance(Rule):
             if last is not None and shape is not None and shape.format not in (*_VERDICTS, "classification", "text"):
                 answer = " ".join((last.content or "").split())
                 # An open answer is counted, so that one of them shows that answers are no classes, but not kept.
-                closed = 0 < len(answer.split()) <= 5 and not last.calls
+                closed = answer != "" and is_closed(answer) and not last.calls
                 count[
                     last.pointer if shape.format not in ("chat", "sharegpt") else "/messages",
                     answer if closed else None,

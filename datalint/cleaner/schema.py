@@ -1,0 +1,178 @@
+"""An Arrow schema for rows of JSON: what stood in each column, and the type that holds all of it unchanged.
+
+A column of strings, booleans, numbers, lists or objects of one shape has the Arrow type of that name. What Arrow has
+no exact type for is JSON text in the extension type `arrow.json`
+(https://arrow.apache.org/docs/format/CanonicalExtensions.html#json): objects whose keys differ from row to row, which
+a struct would pad with nulls, values of different types, and integers beyond 64 bits. Only lists of messages, which
+every trainer expects to be nested, are structs with the union of their keys.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_DEPTH = 12  # deeper values are JSON text: some readers of Parquet recurse
+_INT64 = 1 << 63
+_EXACT = 1 << 53  # integers up to here are exact as float64
+_NONE = type(None)
+
+
+@dataclass
+class Seen:
+    """What stood at one place of all rows: types of values, and the same for what lies below."""
+
+    depth: int = 0
+    kinds: set[type] = field(default_factory=set)
+    widest: int = 0  # largest absolute value of an integer
+    items: "Seen | None" = None  # of lists
+    keys: "dict[str, Seen]" = field(default_factory=dict)  # of objects, in the order of their first appearance
+    shape: frozenset[str] | None = None  # the keys of the first object
+    ragged: bool = False  # objects differ in their keys
+    speaking: bool = True  # every object names a role
+
+    def look(self, values: list[Any]) -> None:
+        """Take in more values; a column at a time, because a call for each value would cost most of the time."""
+        kinds = set(map(type, values)) - {_NONE}
+        self.kinds |= kinds
+        if self.depth > MAX_DEPTH:
+            return
+        if int in kinds:
+            numbers = [value for value in values if type(value) is int]
+            self.widest = max(self.widest, max(numbers), -min(numbers))
+        if list in kinds:
+            if self.items is None:
+                self.items = Seen(self.depth + 1)
+            self.items.look(list(chain.from_iterable(value for value in values if type(value) is list)))
+        if dict in kinds:
+            self._look_inside([value for value in values if type(value) is dict])
+
+    def _look_inside(self, objects: list[dict[str, Any]]) -> None:
+        shapes = dict.fromkeys(map(tuple, objects))
+        for keys in shapes:
+            names = frozenset(keys)
+            self.shape = names if self.shape is None else self.shape
+            self.ragged |= names != self.shape
+            self.speaking &= "role" in names or "from" in names
+        if self.ragged and not self._nested():
+            return
+        for key in chain.from_iterable(shapes):
+            self.keys.setdefault(key, Seen(self.depth + 1))
+        for key, seen in self.keys.items():
+            seen.look([value[key] for value in objects if key in value])
+
+    def _nested(self) -> bool:
+        """Rows themselves, and the messages of a column's list."""
+        return self.depth == 0 or (self.depth == 2 and self.speaking)  # noqa: PLR2004
+
+    def merge(self, other: "Seen") -> None:
+        """Take in all that another one has seen."""
+        self.kinds |= other.kinds
+        self.widest = max(self.widest, other.widest)
+        self.ragged |= other.ragged or (
+            self.shape is not None and other.shape is not None and self.shape != other.shape
+        )
+        self.speaking &= other.speaking
+        self.shape = self.shape if self.shape is not None else other.shape
+        if other.items is not None:
+            self.items = self.items or Seen(self.depth + 1)
+            self.items.merge(other.items)
+        for key, seen in other.keys.items():
+            self.keys.setdefault(key, Seen(self.depth + 1)).merge(seen)
+
+    def conflicts(self, other: "Seen") -> bool:
+        """One type for both would make JSON text of values that have types of their own."""
+        alone = (arrow_type(self), arrow_type(other))
+        both = Seen(self.depth)
+        both.merge(self)
+        both.merge(other)
+        scalar = not (self.kinds | other.kinds) & {list, dict}
+        return scalar and is_json(arrow_type(both)) and not any(map(is_json, alone))
+
+
+def arrow_type(seen: Seen) -> "pa.DataType":
+    """The type of a column."""
+    kind, _ = _type(seen, exact=False)
+    return kind
+
+
+def _type(seen: Seen, *, exact: bool) -> "tuple[pa.DataType, bool]":
+    """The type, and whether it is at home in what surrounds it.
+
+    A scalar that has to be JSON text is not: in the object or list around it, it would have to be unwrapped one by one,
+    so that one becomes JSON text as a whole. `exact`: an integer must not become a float.
+    """
+    import pyarrow as pa
+
+    kinds = seen.kinds
+    if seen.depth > MAX_DEPTH and kinds & {list, dict}:
+        return pa.json_(), True
+    if not kinds or kinds == {str}:
+        return pa.string(), True  # not every reader has a type for nothing but nulls
+    if kinds == {bool}:
+        return pa.bool_(), True
+    if kinds == {int} and seen.widest < _INT64:
+        return pa.int64(), True
+    if kinds == {float} or (kinds == {int, float} and seen.widest <= _EXACT and not exact):
+        return pa.float64(), True
+    if kinds == {list} and seen.items is not None:
+        item, home = _type(seen.items, exact=exact)
+        return (pa.list_(item) if home and not is_json(item) else pa.json_()), True
+    if kinds == {dict}:
+        messages = seen.depth == 2 and seen.speaking  # noqa: PLR2004
+        if (seen.ragged and not messages) or not seen.keys:
+            return pa.json_(), True
+        fields = {key: _type(below, exact=not messages) for key, below in seen.keys.items()}
+        if not messages and not all(home for _, home in fields.values()):
+            return pa.json_(), True
+        return pa.struct([(key, kind) for key, (kind, _) in fields.items()]), True
+    return pa.json_(), False
+
+
+def is_json(kind: "pa.DataType") -> bool:
+    """Whether values of the type are JSON text."""
+    return getattr(kind, "extension_name", None) == "arrow.json"
+
+
+def columns(seen: Seen) -> "dict[str, pa.DataType]":
+    """Column -> type, in the order of the columns' first appearance, of rows that were looked at."""
+    return {key: arrow_type(below) for key, below in seen.keys.items()}
+
+
+def agreed(files: Iterable[Seen]) -> "list[dict[str, pa.DataType]]":
+    """The columns of several files, with one type for all where files of the same columns can share it.
+
+    `load_dataset` reads train and validation files with one schema; an object column must not be a struct in the one
+    and JSON text in the other. Scalar columns keep their own types if sharing would turn them into JSON text.
+    """
+    some = list(files)
+    groups: dict[frozenset[str], list[Seen]] = {}
+    for seen in some:
+        groups.setdefault(frozenset(seen.keys), []).append(seen)
+    types: dict[tuple[frozenset[str], str], pa.DataType | None] = {}
+    for names, group in groups.items():
+        for name in names:
+            types[names, name] = _shared([seen.keys[name] for seen in group])
+    return [
+        {key: types[frozenset(seen.keys), key] or arrow_type(below) for key, below in seen.keys.items()}
+        for seen in some
+    ]
+
+
+def _shared(columns: list[Seen]) -> "pa.DataType | None":
+    together = Seen(1)
+    for seen in columns:
+        if together.kinds and seen.kinds and together.conflicts(seen):
+            return None
+        together.merge(seen)
+    return arrow_type(together)
+
+
+def schema_of(types: "Mapping[str, pa.DataType]", metadata: "Mapping[bytes, bytes] | None" = None) -> "pa.Schema":
+    """The schema of a file."""
+    import pyarrow as pa
+
+    return pa.schema(list(types.items()), metadata=dict(metadata) if metadata else None)
