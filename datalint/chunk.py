@@ -189,12 +189,19 @@ class Chunk:
     @cached_property
     def compared(self) -> list["Compared"]:
         """What rows are compared by, one entry a readable row, normalised (NFKC, casefold, white space folded)."""
-        folded = iter(normalise(self.turns["content"]).to_list())
-        return [
-            _compared(row, value, shape, turns, [(next(folded) or "") for _ in turns])
+        some = [
+            (row, value, shape, turns)
             for row, (value, shape, turns) in enumerate(zip(self.values, self.shapes, self.turn_lists, strict=True))
             if value is not None and shape is not None
         ]
+        # A row without turns, of unknown format or broken, is compared by all of its cells.
+        texts = [
+            text
+            for _, value, _, turns in some
+            for text in ([turn.content for turn in turns] or [canonical(value).decode()])
+        ]
+        folded = iter(normalise(pl.Series(texts, dtype=pl.String)).to_list())
+        return [_compared(*item, [next(folded) or "" for _ in item[3] or (None,)]) for item in some]
 
     @cached_property
     def keys(self) -> pl.DataFrame:
@@ -265,7 +272,7 @@ class Compared(NamedTuple):
 def _compared(row: int, value: dict[str, Any], shape: Shape, turns: list[Turn], folded: list[str]) -> Compared:
     if not turns:
         text = "\n".join(text for _, text, _ in _strings(value, "", None))
-        return Compared(row, shape.format, text, canonical(value).decode(), (), None)
+        return Compared(row, shape.format, text, folded[0], (), None)
     said = [f"{t.role}{_PART}{part}{_PART}{t.calls or ''}" for t, part in zip(turns, folded, strict=True)]
     label = value.get(shape.fields.get("label", "label"))
     whole = _PART.join(said) + ("" if label is None else _PART + " ".join(as_text(label).casefold().split()))

@@ -6,7 +6,7 @@ no text of a clean dataset gets past it.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,17 +16,18 @@ REDACTED = "[SECRET]"
 
 _WORD = "0-9A-Za-z_"
 _URL_SAFE = "0-9A-Za-z_-"
-_END_OF_LINE = r"(?:\r?\n|(?:\\+r)?\\+n)"  # as it is, and as JSON inside of a text writes it
+_LINE_END = r"(?:\r?\n|(?:\\+r)?\\+n)"  # as it is, and as JSON inside of a text writes it
+_ASSIGNS = r"['\"\\]{0,4}[ \t]{0,8}(?:=>|[:=])[ \t]{0,8}['\"\\]{0,4}"
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One vendor's credential.
 
-    `pattern` means the same to Python's `re` and to Rust's regex, takes linear time in both, and has no groups that
-    capture. `edge` is the set of characters that may not touch it on either side, `before` what has to stand in front
-    of it. `literals`: no match without one of them. `token`: a run of random characters, so that a repeated or
-    counted-up one is a placeholder.
+    `pattern` means the same to Python's `re` and to Rust's regex, takes linear time in both and captures nothing;
+    `literals`: no match without one of them; `edge`: the characters that may not touch it on either side; `before`:
+    what stands in front of it. `classes`: how many of upper case, lower case and digits a real one has at least,
+    for one is no token of random characters at all, and nothing is asked of it.
     """
 
     name: str
@@ -34,19 +35,18 @@ class Kind:
     literals: tuple[str, ...]
     edge: str = _WORD
     before: str = ""
-    token: bool = True
+    classes: int = 2
 
 
 # A key whose alphabet has the hyphen may not follow one either: each character is then tried as a start only once.
 KINDS: tuple[Kind, ...] = (
-    Kind("AWS access key id", r"A(?:K|S)IA[0-9A-Z]{16}", ("AKIA", "ASIA")),
+    Kind("AWS access key id", r"A[KS]IA[0-9A-Z]{16}", ("AKIA", "ASIA"), classes=1),
     Kind(
         "AWS secret access key",
         r"[0-9A-Za-z/+]{40}",
         ("ecret_access_key", "ECRET_ACCESS_KEY", "ecret-access-key", "ecretAccessKey", "aws_secret", "AWS_SECRET"),
         edge=_WORD + "/+=",
-        before=r"(?:[Ss]ecretAccessKey|(?i:secret[_-]access[_-]key|aws_secret(?:_key)?))['\"\\]{0,4}\s{0,8}"
-        r"(?:=>|[:=])\s{0,8}['\"\\]{0,4}",
+        before=rf"(?i:secret[_-]?access[_-]?key|aws_secret(?:_key)?){_ASSIGNS}",
     ),
     Kind("GitHub token", r"gh[opsur]_[0-9A-Za-z]{36,251}", ("gho_", "ghp_", "ghs_", "ghu_", "ghr_")),
     Kind("GitHub token", r"github_pat_[0-9A-Za-z]{22}_[0-9A-Za-z]{59}", ("github_pat_",)),
@@ -64,7 +64,7 @@ KINDS: tuple[Kind, ...] = (
         edge=_URL_SAFE,
     ),
     Kind("OpenRouter API key", r"sk-or-v1-[0-9a-f]{64}", ("sk-or-v1-",), edge=_URL_SAFE),
-    # OpenAI's first form (48 characters) and what others made after it, as DeepSeek (32) and Moonshot (48).
+    # OpenAI's first form (48 characters), and what others made after it: DeepSeek (32), Moonshot (48).
     Kind("OpenAI-style API key", r"sk-(?:[0-9A-Za-z]{32}|[0-9A-Za-z]{48})", ("sk-",), edge=_URL_SAFE),
     Kind("Google API key", r"AIza[0-9A-Za-z_-]{35}", ("AIza",), edge=_URL_SAFE),
     Kind(
@@ -83,30 +83,33 @@ KINDS: tuple[Kind, ...] = (
         r"eyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{16,}",
         ("eyJ",),
         edge=_URL_SAFE,
-        token=False,
+        classes=0,
     ),
     Kind(
         "private key",
         r"-----BEGIN [0-9A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-        rf"(?:{_END_OF_LINE}[A-Za-z-]{{1,40}}: [^\n\\]{{0,200}})*[0-9A-Za-z+/=\s\\]{{64,}}"
+        rf"(?:{_LINE_END}[A-Za-z-]{{1,40}}: [ -\[\]-~]{{0,200}})*[0-9A-Za-z+/= \t\r\n\\]{{64,}}"
         r"-----END [0-9A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----",
         ("PRIVATE KEY",),
         edge="",
-        token=False,
+        classes=0,
     ),
 )
 
 LITERALS: tuple[str, ...] = tuple(dict.fromkeys(literal for kind in KINDS for literal in kind.literals))
 
-# Words that a documentation's example has and a real key has only by an accident of one in ten thousand.
-_PLACEHOLDER = re.compile(r"example|sample|placeholder|redacted|dummy|fake|your|secret|changeme|xxxx", re.IGNORECASE)
-_COUNTED = re.compile(r"12345678|01234567|abcdefgh|(.)\1{4}", re.IGNORECASE)
-# The token that the introduction to JSON Web Tokens shows: a subject "1234567890".
+# What the keys of documentation have, and a real one only by an accident of one in thousands.
+_PLACEHOLDER = re.compile(
+    r"example|sample|placeholder|redacted|dummy|fake|your|secret|changeme|12345678|01234567|abcdefgh|(.)\1{4}",
+    re.IGNORECASE,
+)
+_CLASSES = (re.compile("[A-Z]"), re.compile("[a-z]"), re.compile("[0-9]"))
+# The subject "1234567890" of the token that every introduction to JSON Web Tokens shows.
 _SHOWN = "eyJzdWIiOiIxMjM0NTY3ODkwI"
 
 
 class Secret(NamedTuple):
-    """A credential in a text: characters `start` to `end`; `preview` gives away its prefix and length alone."""
+    """A credential: characters `start` to `end` of a text; `preview` shows its vendor's prefix and its length alone."""
 
     kind: str
     start: int
@@ -114,10 +117,72 @@ class Secret(NamedTuple):
     preview: str
 
 
+def suspects(texts: pl.Series) -> pl.Series:
+    """Indices (uint32) of the texts that hold something of a key's form; `find` says whether it is one, and where."""
+    some = texts.str.contains_any(list(LITERALS)).fill_null(value=False).arg_true()
+    return some.filter(texts.gather(some).str.contains(_RUST)) if len(some) else some
+
+
+def find(text: str) -> list[Secret]:
+    """The credentials in a text, in order, without overlaps. Placeholders of documentation are none."""
+    return [
+        Secret(kind.name, start, end, f"{_prefix(kind, text[start:end])}… ({end - start:,} characters)")
+        for kind, start, end in _spans(text)
+    ]
+
+
+def redact(text: str) -> str:
+    """The text with `[SECRET]` for each credential. Idempotent."""
+    return _replaced(text, lambda kind, value: REDACTED)  # noqa: ARG005
+
+
+def mask(text: str) -> str:
+    """The text with asterisks over each credential, all but its vendor's prefix; as long as it was."""
+    return _replaced(text, lambda kind, value: _prefix(kind, value).ljust(len(value), "*"))
+
+
+def mask_all(texts: pl.Series) -> pl.Series:
+    """`mask` of each text of a column; nulls stay."""
+    hits = suspects(texts)
+    return texts.scatter(hits, [mask(text) for text in texts.gather(hits)]) if len(hits) else texts
+
+
+def _spans(text: str) -> list[tuple[Kind, int, int]]:
+    if not any(literal in text for literal in LITERALS):
+        return []
+    found = []
+    for match in _PYTHON.finditer(text):
+        group = match.lastgroup or ""
+        kind = KINDS[int(group[1:])]
+        if not _is_shown(kind, match[group]):
+            found.append((kind, *match.span(group)))
+    return found
+
+
+def _is_shown(kind: Kind, value: str) -> bool:
+    """A placeholder, or an example that everybody knows."""
+    if not kind.classes:
+        return _SHOWN in value
+    body = value.removeprefix(_prefix(kind, value))
+    return sum(bool(one.search(body)) for one in _CLASSES) < kind.classes or bool(_PLACEHOLDER.search(body))
+
+
+def _prefix(kind: Kind, value: str) -> str:
+    return next((literal for literal in kind.literals if value.startswith(literal)), "")
+
+
+def _replaced(text: str, by: Callable[[Kind, str], str]) -> str:
+    # Again until nothing is left: a key that touches another one is seen only when that is gone.
+    while spans := _spans(text):
+        for kind, start, end in reversed(spans):
+            text = text[:start] + by(kind, text[start:end]) + text[end:]
+    return text
+
+
 def _python() -> re.Pattern[str]:
     parts = []
     for number, kind in enumerate(KINDS):
-        # In JSON inside of a text, the letter of `\n` is no part of the word that follows.
+        # The letter of a `\n` in JSON inside of a text is no part of the word that follows.
         left = rf"(?:(?<![{kind.edge}])|(?<=\\[nrt]))" if kind.edge and not kind.before else ""
         right = f"(?![{kind.edge}])" if kind.edge else ""
         parts.append(f"{left}{kind.before}(?P<k{number}>{kind.pattern}){right}")
@@ -125,7 +190,7 @@ def _python() -> re.Pattern[str]:
 
 
 def _rust() -> str:
-    """The same for an engine that knows no look-around: good for yes or no, not for where."""
+    """The same for an engine without look-around: enough for whether there is a match, not for where."""
     parts = []
     for kind in KINDS:
         left = rf"(?:^|[^{kind.edge}]|\\[nrt])" if kind.edge and not kind.before else ""
@@ -135,34 +200,3 @@ def _rust() -> str:
 
 
 _PYTHON, _RUST = _python(), _rust()
-
-
-def suspects(texts: pl.Series) -> pl.Series:
-    """Indices (uint32) of the texts that have a key's form; `find` says whether it is one, and where."""
-    some = texts.str.contains_any(list(LITERALS)).fill_null(value=False).arg_true()
-    return some.filter(texts.gather(some).str.contains(_RUST)) if len(some) else some
-
-
-def find(text: str) -> list[Secret]:
-    """The credentials in a text, in order, without overlaps."""
-    if not any(literal in text for literal in LITERALS):
-        return []
-    return list(_found(text))
-
-
-def redact(text: str) -> str:
-    """The text with `[SECRET]` for each credential."""
-    return _replaced(text, lambda secret: REDACTED)
-
-
-def mask(text: str) -> str:
-    """The text with asterisks over each credential, its vendor's prefix left; of the same length, so that places in it hold."""
-    return _replaced(text, lambda secret: _prefix(text, secret) + "*" * (secret.end - secret.start))
-
-
-def mask_all(texts: pl.Series) -> pl.Series:
-    """`mask` of each text; null stays null."""
-    hits = suspects(texts)
-    if not len(hits):
-        return texts
-    return texts.clone().scatter(hits, [mask(text) for text in texts.gather(hits)])

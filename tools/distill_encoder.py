@@ -27,10 +27,10 @@ base_model: {source}
 # Embedded static encoder
 
 `model.safetensors` holds one int8 vector of {dimensions} dimensions for each of {tokens} word pieces; the
-vector of a text is the mean of its tokens' vectors, scaled to length 1. Made by `tools/distill_encoder.py` with
-model2vec (MIT, MinishLab) from [{source}](https://huggingface.co/{source}) by the sentence-transformers authors,
-licensed under the Apache License 2.0; these files are a derived work under the same licence. The tokenizer is
-that model's (BERT uncased word pieces), without its unused entries.
+vector of a text is the mean of its tokens' vectors, scaled to length 1. Made by `tools/distill_encoder.py`
+with model2vec (MIT, MinishLab) from [{source}](https://huggingface.co/{source})
+by the sentence-transformers authors, licensed under the Apache License 2.0; these files are a derived work under
+the same licence. The tokenizer is that model's (BERT uncased word pieces), without its unused entries.
 
 | file | sha256 |
 |---|---|

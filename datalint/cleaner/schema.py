@@ -7,7 +7,7 @@ a struct would pad with nulls, values of different types, and integers beyond 64
 every trainer expects to be nested, are structs with the union of their keys.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MAX_DEPTH = 12  # deeper values are JSON text: some readers of Parquet recurse
 _INT64 = 1 << 63
 _EXACT = 1 << 53  # integers up to here are exact as float64
+_CALLS = frozenset({"function", "function_call", "tool_calls", "tools"})  # never padded, as things in lists
 _NONE = type(None)
 
 
@@ -27,6 +28,7 @@ class Seen:
 
     depth: int = 0
     kinds: set[type] = field(default_factory=set)
+    nulls: bool = False
     widest: int = 0  # largest absolute value of an integer
     items: "Seen | None" = None  # of lists
     keys: "dict[str, Seen]" = field(default_factory=dict)  # of objects, in the order of their first appearance
@@ -36,7 +38,9 @@ class Seen:
 
     def look(self, values: list[Any]) -> None:
         """Take in more values; a column at a time, because a call for each value would cost most of the time."""
-        kinds = set(map(type, values)) - {_NONE}
+        kinds = set(map(type, values))
+        self.nulls |= _NONE in kinds
+        kinds.discard(_NONE)
         self.kinds |= kinds
         if self.depth > MAX_DEPTH:
             return
@@ -71,6 +75,7 @@ class Seen:
     def merge(self, other: "Seen") -> None:
         """Take in all that another one has seen."""
         self.kinds |= other.kinds
+        self.nulls |= other.nulls
         self.widest = max(self.widest, other.widest)
         self.ragged |= other.ragged or (
             self.shape is not None and other.shape is not None and self.shape != other.shape
@@ -93,17 +98,18 @@ class Seen:
         return scalar and is_json(arrow_type(both)) and not any(map(is_json, alone))
 
 
-def arrow_type(seen: Seen) -> "pa.DataType":
+def arrow_type(seen: Seen, name: str = "") -> "pa.DataType":
     """The type of a column."""
-    kind, _ = _type(seen, exact=False)
+    kind, _ = _type(seen, exact=False, listed=name in _CALLS)
     return kind
 
 
-def _type(seen: Seen, *, exact: bool) -> "tuple[pa.DataType, bool]":
+def _type(seen: Seen, *, exact: bool, listed: bool) -> "tuple[pa.DataType, bool]":
     """The type, and whether it is at home in what surrounds it.
 
     A scalar that has to be JSON text is not: in the object or list around it, it would have to be unwrapped one by one,
-    so that one becomes JSON text as a whole. `exact`: an integer must not become a float.
+    so that one becomes JSON text as a whole. `exact`: an integer must not become a float. `listed`: the reader takes
+    a null key of a struct for padding, so that an object with a null of its own cannot be one.
     """
     import pyarrow as pa
 
@@ -119,13 +125,17 @@ def _type(seen: Seen, *, exact: bool) -> "tuple[pa.DataType, bool]":
     if kinds == {float} or (kinds == {int, float} and seen.widest <= _EXACT and not exact):
         return pa.float64(), True
     if kinds == {list} and seen.items is not None:
-        item, home = _type(seen.items, exact=exact)
+        item, home = _type(seen.items, exact=exact, listed=True)
         return (pa.list_(item) if home and not is_json(item) else pa.json_()), True
     if kinds == {dict}:
         messages = seen.depth == 2 and seen.speaking  # noqa: PLR2004
-        if (seen.ragged and not messages) or not seen.keys:
+        void = listed and any(below.nulls for below in seen.keys.values())
+        if not seen.keys or ((seen.ragged or void) and not messages):
             return pa.json_(), True
-        fields = {key: _type(below, exact=not messages) for key, below in seen.keys.items()}
+        fields = {
+            key: _type(below, exact=not messages, listed=listed or key in _CALLS)
+            for key, below in seen.keys.items()
+        }
         if not messages and not all(home for _, home in fields.values()):
             return pa.json_(), True
         return pa.struct([(key, kind) for key, (kind, _) in fields.items()]), True
@@ -135,11 +145,6 @@ def _type(seen: Seen, *, exact: bool) -> "tuple[pa.DataType, bool]":
 def is_json(kind: "pa.DataType") -> bool:
     """Whether values of the type are JSON text."""
     return getattr(kind, "extension_name", None) == "arrow.json"
-
-
-def columns(seen: Seen) -> "dict[str, pa.DataType]":
-    """Column -> type, in the order of the columns' first appearance, of rows that were looked at."""
-    return {key: arrow_type(below) for key, below in seen.keys.items()}
 
 
 def agreed(files: Iterable[Seen]) -> "list[dict[str, pa.DataType]]":
@@ -155,24 +160,18 @@ def agreed(files: Iterable[Seen]) -> "list[dict[str, pa.DataType]]":
     types: dict[tuple[frozenset[str], str], pa.DataType | None] = {}
     for names, group in groups.items():
         for name in names:
-            types[names, name] = _shared([seen.keys[name] for seen in group])
+            types[names, name] = _shared(name, [seen.keys[name] for seen in group])
     return [
-        {key: types[frozenset(seen.keys), key] or arrow_type(below) for key, below in seen.keys.items()}
+        {key: types[frozenset(seen.keys), key] or arrow_type(below, key) for key, below in seen.keys.items()}
         for seen in some
     ]
 
 
-def _shared(columns: list[Seen]) -> "pa.DataType | None":
+def _shared(name: str, columns: list[Seen]) -> "pa.DataType | None":
     together = Seen(1)
     for seen in columns:
         if together.kinds and seen.kinds and together.conflicts(seen):
             return None
         together.merge(seen)
-    return arrow_type(together)
+    return arrow_type(together, name)
 
-
-def schema_of(types: "Mapping[str, pa.DataType]", metadata: "Mapping[bytes, bytes] | None" = None) -> "pa.Schema":
-    """The schema of a file."""
-    import pyarrow as pa
-
-    return pa.schema(list(types.items()), metadata=dict(metadata) if metadata else None)

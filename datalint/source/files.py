@@ -176,9 +176,10 @@ def _words_of(path: Path) -> tuple[str, ...]:
 def split_of(parts: Sequence[str]) -> str:
     """The split that a file's name tells, else the nearest folder's name; train if none does.
 
-    As Hugging Face `datasets` reads names: "validation", "valid", "val", "dev", "test" and "eval" as words.
+    As Hugging Face `datasets` reads names: "validation", "valid", "val", "dev", "test" and "eval" as words. Of
+    several words the last one says most: `train.eval.jsonl` is for evaluation.
     """
     for part in reversed(parts):
-        if match := _WORD.search(part.lower()):
-            return "train" if match[1].startswith("train") else "eval"
+        if words := _WORD.findall(part.lower()):
+            return "train" if words[-1].startswith("train") else "eval"
     return "train"

@@ -67,12 +67,12 @@ def whole_lines(tape: Tape, limit: int | None) -> Iterator[bytes]:
 def line_spans(data: bytes, gap: int = 0) -> tuple[Offsets, Offsets]:
     """Where the lines of `data` start (the first after `gap` bytes) and end, line ends (LF, CR LF) left out."""
     buffer = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(buffer == _LF)
-    if data[-1] != _LF:
-        ends = np.append(ends, len(data))
-    starts = np.empty_like(ends)
-    starts[0], starts[1:] = gap, ends[:-1] + 1
-    return starts, ends - ((buffer[ends - 1] == _CR) & (ends > starts))
+    feeds = np.flatnonzero(buffer == _LF)
+    ends = feeds - ((buffer[feeds - 1] == _CR) & (feeds > np.r_[gap, feeds[:-1] + 1][: len(feeds)]))
+    starts = np.r_[gap, feeds + 1]
+    if data[-1] == _LF:
+        return starts[:-1], ends
+    return starts, np.append(ends, len(data))
 
 
 def _piece(data: bytes, gap: int, place: _Place, max_record: int, *, cut: bool) -> Iterator[Block]:

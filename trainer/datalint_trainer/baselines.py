@@ -24,9 +24,9 @@ def baselines(
     eval_features: npt.NDArray[np.float32],
     truth: Sequence[str],
 ) -> tuple[dict[str, Any], ...]:
-    """Fit on the cleaned rows, score on the eval rows: majority, nearest neighbours, TF-IDF with a linear SVM.
+    """Fit on the cleaned rows, score the eval rows: majority, nearest neighbours, TF-IDF with a linear SVM.
 
-    - features: (rows, d). eval_features: (eval rows, d).
+    `features` are (rows, d), `eval_features` (eval rows, d).
     """
     chosen = np.random.default_rng(0).permutation(len(texts))[:MAX_ROWS]
     X, y = features[chosen], [labels[i] for i in chosen]

@@ -148,7 +148,7 @@ def _notes(rows: Pool, left_out: Mapping[str, int], S: int, B: int) -> list[str]
     leaked = int((rows.leaked & rows.in_raw).sum())
     if leaked:
         notes.append(
-            f"{leaked:,} raw rows match an eval row and are in no arm: what removing them is worth is not measured"
+            f"{leaked:,} raw rows match an eval row and are in no arm: removing them earns nothing here"
         )
     notes += [
         f"{n:,} rows of the {name} file cannot be trained on and are left out"

@@ -120,7 +120,7 @@ class ImpactReport:
         if self.verdict == "helped":
             return "Better than the raw file, and better than dropping as many rows at random."
         if self.verdict == "hurt":
-            return "Worse than the raw file and worse than dropping as many rows at random: do not clean like this."
+            return "Worse than the raw file, and worse than dropping as many rows at random: do not use it."
         if placebo > 0:
             return "Bad rows were found, but dropping them cost as much as they did: fix instead of drop."
         if placebo < 0:

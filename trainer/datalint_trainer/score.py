@@ -26,12 +26,14 @@ def tempered(logits: FloatArray, truth: IntArray, half: npt.NDArray[np.bool_]) -
 
     - returns (rows, classes).
     """
-    scaled = log_softmax(logits[None] / TEMPERATURES[:, None, None], axis=-1)  # (17, rows, classes)
-    losses = -np.take_along_axis(scaled, truth[None, :, None], axis=-1)[..., 0]
+    def scaled(temperature: float) -> FloatArray:
+        return np.asarray(log_softmax(logits / temperature, axis=-1))
+
+    losses = np.stack([-log_score(scaled(temperature), truth) for temperature in TEMPERATURES])  # (17, rows)
     result = np.empty_like(logits)
     for side in (half, ~half):
         other = ~side if (~side).any() else side
-        result[side] = scaled[losses[:, other].mean(axis=1).argmin()][side]
+        result[side] = scaled(TEMPERATURES[losses[:, other].mean(axis=1).argmin()])[side]
     return result
 
 

@@ -69,7 +69,7 @@ class MixedType(Rule):
     ]
 
     null_rows: int = option(10_000, "Rows of nulls after which readers have decided on a type.")
-    date_rows: int = option(10, "Fewest answers that make a column of dates.")
+    date_rows: int = option(2, "Fewest answers that make a column of dates.")
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
         seen: dict[tuple[str, str], list[Any]] = {}

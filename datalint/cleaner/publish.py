@@ -1,0 +1,188 @@
+"""A directory that appears at once or not at all.
+
+Everything is written to a folder beside the target, forced to disk, and then takes the target's place by one rename.
+A lock file beside it makes a second run to the same target fail; the kernel lets go of it when its holder dies, so
+that whatever unfinished folder is found under the lock belongs to a dead run.
+"""
+
+import ctypes
+import errno
+import fcntl
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from datalint.errors import OutputError
+
+_EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
+_AT_FDCWD = -100
+_LOCK_TRIES = 5
+
+
+@contextmanager
+def published(out: Path, *, overwrite: bool = False, again: str = "") -> Iterator[Path]:
+    """A new folder to write to. It becomes `out` when the block ends, and vanishes if the block fails.
+
+    `again` says what to do where `out` is there already. Raises OutputError if `out` may not be replaced, cannot be
+    written, or is being written by another run.
+    """
+    out = Path(os.path.abspath(out))  # noqa: PTH100 - resolve() would follow the link that _refuse looks for
+    _refuse(out, overwrite=overwrite, again=again)
+    with _told(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(out):
+        with _told(out):
+            _sweep(out)
+            _refuse(out, overwrite=overwrite, again=again)
+            new = Path(tempfile.mkdtemp(prefix=_prefix(out), suffix=".new", dir=out.parent))
+        try:
+            with _told(out):
+                yield new
+                new.chmod(0o777 & ~_umask())
+                _sync(new)
+                _refuse(out, overwrite=overwrite, again=again)
+                _swap(new, out)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+
+def _refuse(out: Path, *, overwrite: bool, again: str) -> None:
+    """Whether the target is free, or may be replaced: only what datalint wrote is ever taken away."""
+    if out.is_symlink():
+        raise OutputError(f"{out} is a symbolic link; name the folder itself")
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise OutputError(f"{out} is a file; name a folder that is not there yet")
+    try:
+        empty = not any(out.iterdir())
+    except OSError as error:
+        raise OutputError(f"{out} cannot be read ({error.strerror})") from None
+    if empty:
+        return
+    if not overwrite:
+        raise OutputError(f"{out} is there already; {again or 'name another folder'}")
+    if not _ours(out):
+        raise OutputError(f"{out} was not written by datalint; --overwrite does not replace it, name another folder")
+
+
+def _ours(folder: Path) -> bool:
+    try:
+        manifest: Any = json.loads((folder / "manifest.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(manifest, dict) and str(manifest.get("schema", "")).startswith("datalint-clean/")
+
+
+def _prefix(out: Path) -> str:
+    return f".{out.name}.datalint-"
+
+
+@contextmanager
+def _told(out: Path) -> Iterator[None]:
+    """Failures of the disk as one line that names the target."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
+        raise OutputError(f"{out} cannot be written ({reason})") from error
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    lock = out.parent / f".{out.name}.datalint.lock"
+    with _told(out):
+        handle = _acquired(lock, out)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            lock.unlink()
+        os.close(handle)
+
+
+def _acquired(lock: Path, out: Path) -> int:
+    for _ in range(_LOCK_TRIES):
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(handle, 32, 0).decode("ascii", "replace").strip()
+            os.close(handle)
+            raise OutputError(f"{out} is being written by another run (process {holder or 'unknown'})") from None
+        # The holder before us may have removed the file between our open and our lock.
+        with suppress(FileNotFoundError):
+            if os.fstat(handle).st_ino == lock.stat().st_ino:
+                os.truncate(handle, 0)
+                os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+                return handle
+        os.close(handle)
+    raise OutputError(f"{out} is being written by other runs; try again")
+
+
+def _sweep(out: Path) -> None:
+    """What dead runs left: unfinished folders go; an old output that was moved aside comes back if it must."""
+    left = [path for path in out.parent.iterdir() if path.name.startswith(_prefix(out))]
+    for path in left:
+        if path.name.endswith(".old") and not out.exists():
+            path.rename(out)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync(folder: Path) -> None:
+    """Force a folder and all that is in it to disk."""
+    for path in [*folder.rglob("*"), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _swap(new: Path, out: Path) -> None:
+    """Put `new` in the place of `out`; what was there is removed afterwards."""
+    try:
+        new.rename(out)  # also takes the place of an empty folder
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        if not _exchanged(new, out):
+            old = new.with_suffix(".old")
+            out.rename(old)
+            new.rename(out)
+            _sync_folder(out.parent)
+            shutil.rmtree(old, ignore_errors=True)
+    _sync_folder(out.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Swap two folders in one step; False where the system has no such call."""
+    if not sys.platform.startswith("linux"):
+        return False
+    rename: Callable[..., int] | None = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    return rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE) == 0
