@@ -14,6 +14,7 @@ import argparse
 import csv
 import gzip
 import io
+import itertools
 import json
 import random
 import re
@@ -21,7 +22,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
@@ -95,7 +95,7 @@ def is_near(a: list[str], b: list[str]) -> bool:
 
     return (
         similarity(set(a), set(b)) >= 0.8
-        and similarity(set(zip(a, a[1:], strict=False)), set(zip(b, b[1:], strict=False))) >= 0.5
+        and similarity(set(itertools.pairwise(a)), set(itertools.pairwise(b))) >= 0.5
         and similarity({w for w in a if re.search(r"\d", w)}, {w for w in b if re.search(r"\d", w)}) >= 0.8
     )
 

@@ -92,6 +92,10 @@ class Round:
         """Nothing is to be done."""
         return not (self.rewrites.height or self.drops.height)
 
+    def rewrites_of(self, file: int) -> bool:
+        """Whether rows of a file are rewritten."""
+        return ("rewrites", file) in self._slices
+
     def of(self, kind: str, file: int, first: int, count: int) -> pl.DataFrame:
         """The rewrites or drops of the rows `first` to `first + count - 1` of a file."""
         rows, frame = self._slices.get((kind, file), (None, _NOTHING))

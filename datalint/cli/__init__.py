@@ -8,16 +8,8 @@ import rich_click as click
 from datalint import __version__
 from datalint.cli.guard import guarded
 
-# Command -> its line in `datalint --help`; the module of the same name holds it as `command`.
-COMMANDS = {
-    "check": "Lint datasets.",
-    "clean": "Write a cleaned Parquet dataset, and everything that was taken away.",
-    "restore": "Rebuild the input files from a clean's output.",
-    "rule": "List or explain rules.",
-    "config": "Show every option, its value and where it came from.",
-    "impact": "Train on raw and on cleaned data, and compare (extra: train).",
-    "demo": "The whole story on data in the package (extra: train).",
-}
+# Each is a module of this package that holds it as `command`; libraries that take time load in its body.
+COMMANDS = ("check", "clean", "restore", "rule", "config", "impact", "demo")
 
 
 class Lazy(click.RichGroup):
@@ -32,11 +24,6 @@ class Lazy(click.RichGroup):
         if cmd_name not in COMMANDS:
             return None
         return importlib.import_module(f"datalint.cli.{cmd_name}").command
-
-    def format_commands(self, ctx: click.Context, formatter: Any) -> None:  # noqa: ARG002
-        """The list of commands from the table above, so that help loads none of them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -5,7 +5,7 @@ The steps are plain functions, in the order in which they run: `text.normalise`,
 `cluster.cluster`; `near.near_duplicates` calls them. Needs numpy and polars only.
 """
 
-from datalint.dedup.near import NearDuplicates, near_duplicates
+from datalint.dedup.near import NearDuplicates, near_duplicates, near_matches
 from datalint.dedup.text import normalise
 
-__all__ = ["NearDuplicates", "near_duplicates", "normalise"]
+__all__ = ["NearDuplicates", "near_duplicates", "near_matches", "normalise"]

@@ -49,6 +49,7 @@ def cluster(rows: Rows, links: Pairs, sizes: I64, thresholds: Thresholds) -> tup
         rows: n rows; row numbers follow content, so that ties do not depend on the order of the input.
         links: Verified pairs.
         sizes: shape (n,), bytes per row.
+        thresholds: What makes two rows near.
 
     Returns:
         The drops, sorted by row, and the links together with the pairs verified on the way.

@@ -60,7 +60,8 @@ def among(values: U64, ordered: U64) -> Bool:
     if not len(ordered):
         return np.zeros(len(values), bool)
     place = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
-    return ordered[place] == values
+    found: Bool = ordered[place] == values
+    return found
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Ragged:
     def lengths(self) -> I64:
         return np.diff(self.offsets)
 
-    def take(self, rows: I64) -> "Ragged":
+    def take(self, rows: NDArray[np.integer[Any]]) -> "Ragged":
         """The given rows, in the given order."""
         starts, lengths = self.offsets[rows], self.lengths[rows]
         taken = Ragged.of(np.empty(int(lengths.sum()), np.uint32), lengths)

@@ -6,6 +6,7 @@ of b[i] * P^i over a whole block gives it for any span at once, without a loop o
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -43,6 +44,7 @@ _UNSPACED_SCRIPTS: Final = (
 )
 
 
+@lru_cache(maxsize=1 << 14)
 def _kind(code: int) -> int:
     character = chr(code)
     word = _WORD if character.isalnum() or character == "_" else 0
@@ -73,9 +75,9 @@ class Tokens:
 
 
 def tokenise(texts: pl.Series) -> Tokens:
-    """Cut texts into lines and words, as hashes.
+    r"""Cut texts into lines and words, as hashes.
 
-    A word is a run of `\\w` (Python's: letters, digits, underscore) after normalisation. Where at least half of a
+    A word is a run of `\w` (Python's: letters, digits, underscore) after normalisation. Where at least half of a
     row's letters and digits belong to a script without spaces, every character is a token.
 
     Args:
@@ -168,8 +170,12 @@ def _classify(buffer: bytes, codes: U8) -> tuple[U8, bool]:
     for i in (1, 2, 3):
         more = extra >= i
         code[more] = code[more] << 6 | codes[lead[more] + i] & 0x3F
-    distinct, which = np.unique(code, return_inverse=True)
-    kind = np.array([_kind(int(value)) for value in distinct], np.uint8)[which]
+    # One look at each distinct character: marked in a table, then classified in it.
+    table = np.zeros(int(code.max()) + 1, np.uint8)
+    table[code] = 1
+    seen = np.flatnonzero(table)
+    table[seen] = [_kind(value) for value in seen.tolist()]
+    kind = table[code]
     kinds = kinds.copy()
     kinds[lead] = kind
     for i in (1, 2, 3):
@@ -185,7 +191,8 @@ def _spaced(codes: U8, kinds: U8, row_ends: I64) -> Bool:
     unspaced = owner[(kinds[letters] & _UNSPACED) != 0]
     counts = np.bincount(owner, minlength=len(row_ends))
     of_unspaced = np.bincount(unspaced, minlength=len(row_ends))
-    return (of_unspaced == 0) | (2 * of_unspaced < counts)
+    spaced: Bool = (of_unspaced == 0) | (2 * of_unspaced < counts)
+    return spaced
 
 
 def _powers(base: int, count: int) -> U64:

@@ -1,0 +1,82 @@
+"""Reports: one file a format, which writes a report to a binary stream, as UTF-8 where it is text.
+
+A further format is its file and its line in `FORMATS`.
+"""
+
+import importlib
+import io
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from datalint.errors import OutputError, UsageError, nearest
+from datalint.report.look import Look
+
+if TYPE_CHECKING:
+    from datalint.report.model import Report
+
+__all__ = ["FORMATS", "Look", "Output", "parse_output", "render", "write_report"]
+
+# Format -> the module that has it as `write(report, out, look)`; loaded when asked for.
+FORMATS: Mapping[str, str] = {
+    "text": "datalint.report.text",
+    "concise": "datalint.report.concise",
+    "json": "datalint.report.json_report",
+    "jsonl": "datalint.report.jsonl",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A report that was asked for: its format, and the file it goes to (None: standard output)."""
+
+    format: str
+    path: Path | None = None
+
+
+def parse_output(text: str) -> Output:
+    """`FORMAT` or `FORMAT:PATH`.
+
+    Raises UsageError for an unknown format and OutputError for a path that cannot be written: before hours of work.
+    """
+    name, colon, path = text.partition(":")
+    if name not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise UsageError(f"--output-format: no format {name!r}{nearest(name, FORMATS)} (there are {known})")
+    if not colon:
+        return Output(name)
+    if not path:
+        raise UsageError(f"--output-format: {text!r} has no path after the colon")
+    target = Path(path)
+    if target.is_dir():
+        raise OutputError(f"--output-format: {path} is a folder; name a file in it")
+    if not os.access(target if target.exists() else target.parent, os.W_OK):
+        raise OutputError(f"--output-format: {path} cannot be written; check that its folder exists and lets you")
+    return Output(name, target)
+
+
+def write_report(report: "Report", output: Output, look: Look) -> None:
+    """Write a report where it was asked for. Files get no colours. Raises OutputError."""
+    if output.path is None:
+        _write(report, output.format, sys.stdout.buffer, look)
+        return
+    try:
+        with output.path.open("wb") as out:
+            _write(report, output.format, out, replace(look, color=False))
+    except OSError as error:
+        raise OutputError(f"--output-format: {output.path} cannot be written: {error.strerror}") from error
+
+
+def render(report: "Report", format: str = "text", look: Look = Look()) -> str:  # noqa: A002, B008 - a frozen value
+    """A report in one of the formats that are text."""
+    out = io.BytesIO()
+    _write(report, format, out, look)
+    return out.getvalue().decode()
+
+
+def _write(report: "Report", format: str, out: BinaryIO, look: Look) -> None:  # noqa: A002
+    importlib.import_module(FORMATS[format]).write(report, out, look)
+    out.flush()

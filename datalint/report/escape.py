@@ -1,24 +1,25 @@
 """Content of datasets made harmless for people's screens. Never applied to data, only to what is reported of it."""
 
-import msgspec
+import re
+from collections.abc import Callable
 
 from datalint.secrets import mask
 
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-# Variation selectors but the two that choose between text and emoji: bytes can be smuggled in them.
-_SELECTORS = frozenset(map(chr, [*range(0xFE00, 0xFE0E), *range(0xE0100, 0xE01F0)]))
+# Variation selectors, but for the two that choose between text and emoji: bytes can be smuggled in them.
+_SELECTOR = re.compile("[\ufe00-\ufe0d\U000e0100-\U000e01ef]")
+# Not "printable" to Unicode, yet harmless, and common in French and Japanese.
+_SPACES = frozenset("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
 
 
 def visible(text: str) -> str:
     r"""The text with every character that shows nothing, or does something, as \\n, \\xNN, \\uNNNN or \\UNNNNNNNN.
 
-    These are: controls (ESC, CR, DEL, C1), direction marks and overrides, zero-width and tag characters, line and
+    These are controls (ESC, CR, DEL, C1), direction marks and overrides, zero-width and tag characters, line and
     paragraph separators, lone surrogates, and whatever else Unicode does not call printable. Spaces of any width
     stay. Idempotent.
     """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(char if _shows(char) else _escaped(char) for char in text)
+    return _each(text, _escaped)
 
 
 def shown(text: str) -> str:
@@ -32,19 +33,18 @@ def encodable(text: str) -> str:
 
 
 def inert_json(encoded: bytes) -> bytes:
-    r"""The same JSON value, its odd characters as \\uNNNN escapes: a report that is printed may not steer a terminal.
+    r"""The same JSON value (without line breaks), its odd characters as \\uNNNN.
 
-    Encoders escape what JSON says (below U+0020); C1 controls and direction overrides they pass on.
+    Encoders escape what JSON demands, below U+0020; C1 controls and direction overrides they pass on, and a report
+    that is printed may not steer a terminal.
     """
-    if encoded.isascii() and b"\x7f" not in encoded:
-        return encoded
-    text = encoded.decode()
-    return "".join(char if _shows(char) or char == "\n" else _json_escaped(char) for char in text).encode()
+    return encoded if encoded.isascii() and b"\x7f" not in encoded else _each(encoded.decode(), _json_escaped).encode()
 
 
-def _shows(char: str) -> bool:
-    # The spaces beside U+0020 are not "printable", yet harmless and common in French and Japanese.
-    return (char.isprintable() and char not in _SELECTORS) or (char > "\x9f" and char.isspace() and char not in "\u2028\u2029")
+def _each(text: str, escaped: Callable[[str], str]) -> str:
+    if text.isprintable() and (text.isascii() or not _SELECTOR.search(text)):
+        return text
+    return "".join(c if (c.isprintable() or c in _SPACES) and not _SELECTOR.match(c) else escaped(c) for c in text)
 
 
 def _escaped(char: str) -> str:
@@ -55,10 +55,5 @@ def _escaped(char: str) -> str:
 
 
 def _json_escaped(char: str) -> str:
-    pairs = char.encode("utf-16-be", "surrogatepass").hex()
-    return "".join(f"\\u{pairs[at : at + 4]}" for at in range(0, len(pairs), 4))
-
-
-def as_json(value: object) -> str:
-    """A decoded value as one line of JSON for an excerpt, whatever it holds."""
-    return msgspec.json.encode(value).decode()
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))

@@ -55,10 +55,10 @@ def measure_classification(
         }
         fits = fit_heads(pool, arms, features, labels, eval_features, len(names), track(CHECKPOINTS[-1]))
     else:
-        from datalint_trainer.lora import fit_classifiers
+        from datalint_trainer.classifier import fit_classifiers
 
         about, fits = fit_classifiers(
-            model, pool, arms, labels, eval_texts, names, max_length, announce, track
+            model, pool, arms, labels, eval_texts, len(names), max_length, announce, track
         )
 
     group = groups(eval_texts)

@@ -42,7 +42,7 @@ class NearDuplicate(Rule):
 
     code, name = "DUP002", "near-duplicate"
     severity = "warning"
-    message = "near duplicate (Jaccard {jaccard:.2f}) of a longer row"
+    message = "near duplicate (Jaccard {jaccard:.2f}) of another row"
     fix = Fix("drop", "unsafe")
     fix_title = "keeps the longest"
     bad = [

@@ -1,0 +1,110 @@
+"""Rows of a Parquet input, passed on as Arrow: what no rule rewrote is written exactly as it was read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from datalint.cleaner.arrow import column_of
+from datalint.cleaner.schema import Seen, arrow_type
+from datalint.fixes import same
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_PROBE = 16
+_ROWS = 1024
+_BYTES = 8 << 20
+# Metadata that describes columns, and is wrong once these are others.
+_DESCRIPTIONS = (b"huggingface", b"pandas")
+
+
+def passed_schema(schema: "pa.Schema", seen: Seen, retyped: set[str]) -> "pa.Schema":
+    """The input's schema; columns that rewrites made have the type of their values, columns that they took away go."""
+    import pyarrow as pa
+
+    fields = [
+        field.with_type(arrow_type(seen.keys[field.name], field.name)) if field.name in retyped else field
+        for field in schema
+        if not seen.keys or field.name in seen.keys
+    ]
+    fields += [pa.field(name, arrow_type(below, name)) for name, below in seen.keys.items() if name not in schema.names]
+    made = pa.schema(fields, metadata=schema.metadata)
+    return made if made.equals(schema) else without_descriptions(made)
+
+
+def without_descriptions(schema: "pa.Schema") -> "pa.Schema":
+    """The schema without metadata about its columns."""
+    left = {key: value for key, value in (schema.metadata or {}).items() if key not in _DESCRIPTIONS}
+    return schema.with_metadata(left or None)
+
+
+class ArrowRows:
+    """The rows of a Parquet file, as many as are asked for, in order and in bounded memory."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file."""
+        self._batches = _batches(path)
+        self._rest: pa.RecordBatch | None = None
+
+    def take(self, count: int) -> "pa.RecordBatch":
+        """The next `count` rows. Raises StopIteration if there are fewer."""
+        import pyarrow as pa
+
+        parts: list[pa.RecordBatch] = []
+        while count:
+            batch = self._rest if self._rest is not None else next(self._batches)
+            parts.append(batch.slice(0, count))
+            self._rest = batch.slice(count) if batch.num_rows > count else None
+            count -= parts[-1].num_rows
+        return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
+
+
+def _batches(path: Path) -> "Iterator[pa.RecordBatch]":
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        for group in range(file.num_row_groups):
+            # What a row takes is not in the metadata: a dictionary lets a few bytes stand for megabytes.
+            probe = next(file.iter_batches(_PROBE, row_groups=[group]), None)
+            if probe is None or not probe.num_rows:
+                continue
+            size = max(1, min(_ROWS, _BYTES // max(1, probe.nbytes // probe.num_rows)))
+            yield from (batch for batch in file.iter_batches(size, row_groups=[group]) if batch.num_rows)
+
+
+def passed(
+    batch: "pa.RecordBatch",
+    before: Sequence[Mapping[str, Any] | None],
+    after: Sequence[Mapping[str, Any] | None],
+    changed: Sequence[int],
+    schema: "pa.Schema",
+) -> "pa.RecordBatch":
+    """The rows of a batch that are kept, with the cells that were rewritten in place of those that were read.
+
+    `before` and `after` are the batch's rows as read and as repaired (None: left out), `changed` the rewritten ones.
+    """
+    import pyarrow as pa
+
+    kept = np.array([at for at, row in enumerate(after) if row is not None], dtype=np.int64)
+    arrays = []
+    for field in schema:
+        at = batch.schema.get_field_index(field.name)
+        if at < 0 or batch.schema.field(at).type != field.type:
+            arrays.append(column_of([(after[row] or {}).get(field.name) for row in kept.tolist()], field.type))
+            continue
+        array = batch.column(at)
+        new = [row for row in changed if not _equal(before[row], after[row], field.name)]
+        order = np.arange(len(array), dtype=np.int64)
+        if new:
+            order[new] = len(array) + np.arange(len(new))
+            cells = column_of([(after[row] or {}).get(field.name) for row in new], field.type)
+            array = pa.concat_arrays([array, cells])
+        whole = len(kept) == len(order) and not new
+        arrays.append(array if whole else array.take(pa.array(order[kept])))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _equal(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, name: str) -> bool:
+    return same((before or {}).get(name), (after or {}).get(name))

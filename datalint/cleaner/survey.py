@@ -1,0 +1,128 @@
+"""What the rows that are kept look like, before one of them is written."""
+
+import codecs
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from datalint.cleaner.arrow import column_of
+from datalint.cleaner.manifest import Rebuild
+from datalint.cleaner.schema import Seen
+from datalint.engine import Job
+from datalint.fingerprint import canonical
+from datalint.fixes import Fixes, Repaired, same
+from datalint.source import Block, open_source
+from datalint.source.columnar import rows_of
+from datalint.source.gather import gather
+from datalint.source.stream import Origin
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass
+class Survey:
+    """One input: its columns as they are to be written, and how it can be rebuilt."""
+
+    seen: Seen = field(default_factory=Seen)
+    schema: "pa.Schema | None" = None  # of a Parquet input
+    retyped: set[str] = field(default_factory=set)  # its columns that no longer hold their values
+    encoding: str = "utf-8"
+    rebuild: Rebuild = "file"
+    content_sha256: str = ""
+
+
+def survey(job: Job, fixes: Fixes, *, sha256: str) -> Survey:
+    """Read a file once more. `sha256` is that of its bytes."""
+    source = open_source(job.file.path, name=job.file.name)
+    found = Survey(encoding=source.encoding, content_sha256=sha256)
+    if source.container == "parquet":
+        found.schema = source.schema
+    columnar = found.schema is not None
+    looks = not columnar or any(one.rewrites_of(job.index) for one in fixes.rounds)
+    content = _Content(source.encoding)
+    damaged = source.container == "none"
+    for block in gather(source.blocks()):
+        damaged |= any(fault.code == "FMT015" for fault in block.faults)
+        if columnar:
+            content.add_rows(block)
+        else:
+            content.add_text(block)
+        if looks:
+            repaired = fixes.repaired(job.index, block)
+            found.seen.look([value for value in repaired.values if value is not None])
+            if found.schema is not None:
+                _retype(found, block, repaired)
+    if columnar:
+        if not damaged:
+            found.rebuild, found.content_sha256 = "rows", content.digest
+    elif source.container != "none":
+        original = _content_of(job.file.path, source.compression, sha256)
+        if original == content.digest:
+            found.rebuild, found.content_sha256 = "text", original
+    return found
+
+
+@dataclass
+class _Content:
+    """sha256 over what `restore` will write."""
+
+    encoding: str
+    _hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    _decoder: codecs.IncrementalDecoder = field(
+        default_factory=lambda: codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    )
+
+    def add_text(self, block: Block) -> None:
+        if self.encoding == "utf-8":
+            self._hash.update(block.data)
+        else:
+            self._hash.update(self._decoder.decode(bytes(block.data)).encode(self.encoding, "surrogatepass"))
+
+    def add_rows(self, block: Block) -> None:
+        for value in block.values:
+            self._hash.update(row_digest(value))
+
+    @property
+    def digest(self) -> str:
+        return self._hash.hexdigest()
+
+
+def row_digest(value: object) -> bytes:
+    """What stands for a row of Parquet in the sha256 of its file's content."""
+    return b"\0" if value is None else canonical(value) + b"\n"
+
+
+def _content_of(path: Path, compression: str | None, sha256: str) -> str | None:
+    """sha256 of the decompressed file; None if it is damaged."""
+    if compression is None:
+        return sha256
+    tape, found = Origin(path, compression).tape(), hashlib.sha256()
+    while chunk := tape.read():
+        found.update(chunk)
+    return found.hexdigest() if tape.cut is None else None
+
+
+def _retype(found: Survey, block: Block, repaired: Repaired) -> None:
+    """Note the columns of a Parquet input whose type does not hold what a rewrite made of them."""
+    assert found.schema is not None
+    for at in repaired.steps:
+        before, after = block.values[at] or {}, repaired.values[at] or {}
+        for name, value in after.items():
+            if name in found.retyped or name not in found.schema.names:
+                continue
+            if not (name in before and same(before[name], value)) and not _fits(name, value, found.schema):
+                found.retyped.add(name)
+
+
+def _fits(name: str, value: object, schema: "pa.Schema") -> bool:
+    import pyarrow as pa
+
+    one = schema.field(name)
+    try:
+        array = column_of([value], one.type)
+    except (ValueError, TypeError, OverflowError, pa.ArrowException):
+        return False
+    back = rows_of(pa.RecordBatch.from_arrays([array], names=[name]))[0][name]
+    return same(back, value)

@@ -1,0 +1,19 @@
+"""`datalint restore`."""
+
+import rich_click as click
+
+
+@click.command()
+@click.argument("folder", type=click.Path(), metavar="DIR")
+@click.option("--out", required=True, type=click.Path(), metavar="DIR2", help="The new folder for the rebuilt files.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing on success.")
+def command(folder: str, out: str, *, quiet: bool) -> int:
+    """Rebuild the input files from the folder that `datalint clean` wrote, and prove that they are the same."""
+    from datalint.cleaner import restore
+    from datalint.report.escape import visible
+
+    result = restore(folder, out=out)
+    if not quiet:
+        for file in result.files:
+            click.echo(f"{visible(str(file.path))}: {file.rows:,} rows, {file.proof}")
+    return 0

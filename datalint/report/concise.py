@@ -1,0 +1,22 @@
+"""One finding a line, `file:line:pointer: CODE message`: for editors, `grep` and short terminals."""
+
+from typing import BinaryIO
+
+from datalint.report.entries import Entry, entries
+from datalint.report.escape import shown
+from datalint.report.look import Look
+from datalint.report.model import Report
+
+
+def write(report: Report, out: BinaryIO, look: Look) -> None:  # noqa: ARG001
+    """Every finding, then nothing: no summary and no gate."""
+    for entry in entries(report):
+        out.write(f"{where(entry)}: {entry.rule} {shown(entry.message)}\n".encode())
+
+
+def where(entry: Entry) -> str:
+    """`file:line:pointer`; the record's number where a file has no lines, the file alone for what is about it."""
+    if entry.file is None:
+        return "dataset"
+    place = f":{entry.line}" if entry.line is not None else "" if entry.row is None else f":row {entry.row}"
+    return shown(entry.file) + place + (f":{shown(entry.pointer)}" if entry.pointer else "")

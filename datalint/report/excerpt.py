@@ -1,0 +1,157 @@
+"""The part of a row that a finding is about, in a few lines of bounded width, with the place to point at."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from datalint.formats import Turn, shape_of, turns_of
+from datalint.location import parts, pointer, resolve
+from datalint.report.escape import visible
+from datalint.secrets import mask
+
+_ELLIPSIS = "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A label, the text behind it as it may be printed, and the caret: first cell and cells under the text."""
+
+    label: str
+    text: str
+    caret: tuple[int, int] | None = None
+
+
+def excerpt(
+    row: Mapping[str, Any],
+    where: str | None,
+    span: tuple[int, int] | None,
+    *,
+    columns: Mapping[str, str],
+    width: int,
+) -> list[Line]:
+    """What stands at the JSON pointer `where`, and the turn before it; the caret is under `span` (characters) or all.
+
+    A row that is meant as a whole, or that lacks what the pointer names, is shown as its first and last turns.
+    """
+    turns = turns_of(row, shape_of(row, columns))
+    at = next((i for i, turn in enumerate(turns) if where and _under(where, _message(turn))), None)
+    try:
+        value = resolve(row, where or "")
+    except KeyError:
+        value = None if at is None else turns[at].content
+    if at is None and (not where or isinstance(value, (dict, list)) or value is None):
+        return overview(row, columns=columns, width=width)
+    if at is None or _message(turns[at]) == turns[at].pointer:
+        return [_pointed("/".join(parts(where or "")), value, span, width)]
+    turn = turns[at]
+    label, inside = _label(turn), (where or "")[len(_message(turn)) + 1 :]
+    if not inside or where == turn.pointer:
+        value = _said(turn) if span is None or not isinstance(value, str) else value
+    else:
+        label = f"{label} {inside}"
+    before = [_plain(turns[at - 1], width)] if at else []
+    return [*before, _pointed(label, value, span, width)]
+
+
+def overview(row: Mapping[str, Any], *, columns: Mapping[str, str], width: int) -> list[Line]:
+    """A row in at most three lines: its fields, or the first turn after the system's and the last."""
+    turns = turns_of(row, shape_of(row, columns))
+    if len(turns) > 3:
+        turns = [next((turn for turn in turns if turn.role != "system"), turns[0]), turns[-1]]
+    if turns:
+        return [_plain(turn, width) for turn in turns]
+    return [Line(visible(mask(name)), fit(_text(value), None, width)[0]) for name, value in list(row.items())[:3]]
+
+
+def fit(text: str, span: tuple[int, int] | None, width: int) -> tuple[str, tuple[int, int]]:
+    """As much of a text around a span as `width` cells hold, credentials masked, odd characters visible; and the caret.
+
+    Blank text, and text with blank ends, is shown in quotes.
+    """
+    # A slice could cut a credential in two that the mask would no longer know.
+    text = mask(text)
+    start, end = (0, len(text)) if span is None else (min(span[0], len(text)), min(span[1], len(text)))
+    quote = '"' if text != text.strip() or not text else ""
+    middle = _take(text[start:end][: width + 1], width)
+    room = width - middle.cells
+    tail = _take(text[end : end + width + 1], room // 2)
+    head = _take(reversed(text[max(start - width - 1, 0) : start]), room - tail.cells)
+    tail = _take(text[end : end + width + 1], room - head.cells)
+    left = "".join(reversed(head.pieces))
+    left = quote + left if head.chars == start else _ELLIPSIS + left
+    cut = middle.chars < end - start or tail.chars < len(text) - end
+    right = "".join(tail.pieces if middle.chars == end - start else []) + (_ELLIPSIS if cut else quote)
+    if span is None:
+        shown = left + "".join(middle.pieces) + right
+        return shown, (0, max(_cells(shown), 1))
+    return left + "".join(middle.pieces) + right, (_cells(left), max(middle.cells, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    pieces: list[str]  # one a character
+    cells: int
+
+    @property
+    def chars(self) -> int:
+        return len(self.pieces)
+
+
+def _take(chars: Iterable[str], room: int) -> _Taken:
+    """Characters from the front, made visible, as long as they fit."""
+    pieces: list[str] = []
+    used = 0
+    for char in chars:
+        piece = visible(char)
+        used += _cells(piece)
+        if used > room:
+            return _Taken(pieces, used - _cells(piece))
+        pieces.append(piece)
+    return _Taken(pieces, used)
+
+
+def _cells(text: str) -> int:
+    """How many columns of a terminal the text takes: two for a Chinese character, none for a combining mark."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _pointed(label: str, value: Any, span: tuple[int, int] | None, width: int) -> Line:
+    text, caret = fit(_text(value), span if isinstance(value, str) else None, width)
+    return Line(visible(mask(label)), text, caret)
+
+
+def _plain(turn: Turn, width: int) -> Line:
+    return Line(visible(mask(_label(turn))), fit(_text(_said(turn)), None, width)[0])
+
+
+def _said(turn: Turn) -> Any:
+    """The turn's text; where it has none, its calls."""
+    return turn.calls if turn.calls and not turn.content else turn.content
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _label(turn: Turn) -> str:
+    """`[3] assistant` in a conversation, `chosen[1] assistant` in another column, the column's name for a cell."""
+    path = parts(turn.pointer)
+    if len(path) < 3:
+        return path[0]
+    return f"{'' if turn.field == 'messages' else path[0]}[{path[1]}] {turn.said}"
+
+
+def _message(turn: Turn) -> str:
+    """The pointer of the message, or of the cell, that the turn is."""
+    path = parts(turn.pointer)
+    return pointer(*path[:2]) if len(path) > 2 else turn.pointer
+
+
+def _under(where: str, base: str) -> bool:
+    return where == base or where.startswith(base + "/")
