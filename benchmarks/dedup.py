@@ -30,7 +30,7 @@ from typing import Any
 
 import polars as pl
 
-from datalint.dedup import NearDuplicates, near_duplicates
+from datalint.dedup import NearDuplicates, near_duplicates, normalise
 
 
 def read(path: Path) -> Iterator[Any]:
@@ -123,7 +123,8 @@ def planted(data: Path, rows: int) -> tuple[pl.Series, list[tuple[str, int, int]
         "messy/alpaca.jsonl.gz",
         "messy/eval_chat.jsonl.gz",
     )
-    base = [text for source in sources for text in texts(data / source) if text]
+    pool = pl.concat([texts(data / source) for source in sources]).drop_nulls()
+    base = pool.filter(normalise(pool).is_first_distinct()).to_list()
     rng = random.Random(20261121)
     vocabulary = [word for text in rng.sample(base, 2000) for word in text.split()]
     # Where the real rows do not suffice, pairs of their halves make new ones.

@@ -85,7 +85,7 @@ class Round:
     def __post_init__(self) -> None:
         for name, frame in (("rewrites", self.rewrites), ("drops", self.drops)):
             for (file,), part in frame.partition_by("file", as_dict=True, maintain_order=True).items():
-                self._slices[name, int(file)] = part["row"].to_numpy(), part  # type: ignore[call-overload]
+                self._slices[name, int(file)] = part["row"].to_numpy(), part
 
     @property
     def empty(self) -> bool:

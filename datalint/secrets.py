@@ -8,6 +8,8 @@ no text of a clean dataset gets past it.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import itemgetter
 from typing import NamedTuple
 
 import polars as pl
@@ -127,7 +129,7 @@ def find(text: str) -> list[Secret]:
     """The credentials in a text, in order, without overlaps. Placeholders of documentation are none."""
     return [
         Secret(kind.name, start, end, f"{_prefix(kind, text[start:end])}… ({end - start:,} characters)")
-        for kind, start, end in _spans(text)
+        for start, end, kind in _spans(text)
     ]
 
 
@@ -147,16 +149,19 @@ def mask_all(texts: pl.Series) -> pl.Series:
     return texts.scatter(hits, [mask(text) for text in texts.gather(hits)]) if len(hits) else texts
 
 
-def _spans(text: str) -> list[tuple[Kind, int, int]]:
-    if not any(literal in text for literal in LITERALS):
-        return []
-    found = []
-    for match in _PYTHON.finditer(text):
-        group = match.lastgroup or ""
-        kind = KINDS[int(group[1:])]
-        if not _is_shown(kind, match[group]):
-            found.append((kind, *match.span(group)))
-    return found
+def _spans(text: str) -> list[tuple[int, int, Kind]]:
+    found: list[tuple[int, int, Kind]] = []
+    for kind, pattern, left in _SEARCHES:
+        at = 0 if any(literal in text for literal in kind.literals) else len(text)
+        while match := pattern.search(text, at):
+            start, end = match.span(1)
+            # The left edge is looked at last: a pattern that begins with letters is searched for ten times as fast.
+            fits = left is None or left.match(text, start)
+            at = end if fits else match.start() + 1
+            if fits and not _is_shown(kind, match[1]):
+                found.append((start, end, kind))
+    found.sort(key=itemgetter(0))
+    return [one for before, one in pairwise([(0, 0, KINDS[0]), *found]) if one[0] >= before[1]]
 
 
 def _is_shown(kind: Kind, value: str) -> bool:
@@ -174,29 +179,35 @@ def _prefix(kind: Kind, value: str) -> str:
 def _replaced(text: str, by: Callable[[Kind, str], str]) -> str:
     # Again until nothing is left: a key that touches another one is seen only when that is gone.
     while spans := _spans(text):
-        for kind, start, end in reversed(spans):
-            text = text[:start] + by(kind, text[start:end]) + text[end:]
+        pieces, at = [], 0
+        for start, end, kind in spans:
+            pieces += [text[at:start], by(kind, text[start:end])]
+            at = end
+        text = "".join([*pieces, text[at:]])
     return text
 
 
-def _python() -> re.Pattern[str]:
-    parts = []
-    for number, kind in enumerate(KINDS):
-        # The letter of a `\n` in JSON inside of a text is no part of the word that follows.
-        left = rf"(?:(?<![{kind.edge}])|(?<=\\[nrt]))" if kind.edge and not kind.before else ""
-        right = f"(?![{kind.edge}])" if kind.edge else ""
-        parts.append(f"{left}{kind.before}(?P<k{number}>{kind.pattern}){right}")
-    return re.compile("|".join(parts))
+def _left(edge: str) -> str:
+    """What stands before a key: none of `edge`, unless it ends an escape in JSON inside of a text."""
+    return rf"(?<![{edge}])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{{4}})"
 
 
 def _rust() -> str:
-    """The same for an engine without look-around: enough for whether there is a match, not for where."""
+    """All patterns for an engine without look-around: enough for whether there is a match, not for where."""
     parts = []
     for kind in KINDS:
-        left = rf"(?:^|[^{kind.edge}]|\\[nrt])" if kind.edge and not kind.before else ""
+        left = rf"(?:^|[^{kind.edge}]|\\[bfnrt]|\\u[0-9A-Fa-f]{{4}})" if kind.edge and not kind.before else ""
         right = f"(?:$|[^{kind.edge}])" if kind.edge else ""
         parts.append(f"{left}{kind.before}(?:{kind.pattern}){right}")
     return "|".join(parts)
 
 
-_PYTHON, _RUST = _python(), _rust()
+_RUST = _rust()
+_SEARCHES = [
+    (
+        kind,
+        re.compile(f"{kind.before}({kind.pattern})" + (f"(?![{kind.edge}])" if kind.edge else "")),
+        re.compile(_left(kind.edge)) if kind.edge and not kind.before else None,
+    )
+    for kind in KINDS
+]

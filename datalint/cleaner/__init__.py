@@ -5,6 +5,8 @@
     writer    data files, removed.parquet, changes.parquet, originals.parquet
     publish   the folder appears at once
     rebuild   the input files again, proved by their sha256
+
+Every input row is in a data file or in removed.parquet, and nothing is published before that has been counted.
 """
 
 from datalint.cleaner.cleaning import CleanOptions, CleanResult, clean, clean_settings

@@ -47,9 +47,11 @@ def rows_of(batch: "pa.RecordBatch") -> list[Row]:
         values = array.to_pylist()
         columns.append(values if decode is None else [None if v is None else decode(v) for v in values])
     names = batch.schema.names
-    return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)] if columns else [
-        {} for _ in range(batch.num_rows)
-    ]
+    return (
+        [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+        if columns
+        else [{} for _ in range(batch.num_rows)]
+    )
 
 
 def storage_of(kind: "pa.DataType") -> "pa.DataType":

@@ -28,9 +28,10 @@ class RuleLine:
 def write_card(manifest: Manifest, schemas: Mapping[str, str], rules: Sequence[RuleLine]) -> str:
     """The text. `schemas`: output -> something that is equal for files of one schema; files without rows have none."""
     lines = ["---", *_configs(manifest.files, schemas), "---", "", "# Cleaned dataset", ""]
+    safety = "Safe and unsafe" if manifest.options.get("unsafe_fixes") else "Safe"
     lines += [
-        f"Written by datalint {manifest.version}. Every input row is in a data"
-        " file or in `removed.parquet`; `datalint restore` rebuilds the inputs from this folder.",
+        f"Written by datalint {manifest.version}.",
+        "Every input row is in a data file or in `removed.parquet`; `datalint restore` rebuilds the inputs.",
         "",
         "| File | Split | Rows in | Kept | Changed | Removed | Unreadable |",
         "|---|---|---:|---:|---:|---:|---:|",
@@ -45,11 +46,10 @@ def write_card(manifest: Manifest, schemas: Mapping[str, str], rules: Sequence[R
         lines += [f"| {rule.code} {rule.name} | {rule.removed:,} | {rule.changed:,} |" for rule in rules]
     else:
         lines.append("Nothing had to be removed or changed.")
-    unsafe = manifest.options.get("unsafe_fixes")
     lines += [
         "",
-        f"{'Safe and unsafe' if unsafe else 'Safe'} fixes were made. `removed.parquet` holds what was taken away with its"
-        " exact bytes, `changes.parquet` every value before and after, `originals.parquet` what else `restore` needs.",
+        f"{safety} fixes were made. `removed.parquet` holds what was taken away with its exact bytes,",
+        "`changes.parquet` every value before and after, `originals.parquet` what else `datalint restore` needs.",
         "",
     ]
     return "\n".join(lines)

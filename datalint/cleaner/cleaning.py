@@ -11,7 +11,7 @@ import polars as pl
 from datalint import __version__
 from datalint.cleaner.card import RuleLine, write_card
 from datalint.cleaner.manifest import SCHEMA, FileEntry, Manifest, digests, sha256_of, total, write_manifest
-from datalint.cleaner.names import Place, places
+from datalint.cleaner.names import RESERVED, Place, places
 from datalint.cleaner.passing import passed_schema
 from datalint.cleaner.publish import published
 from datalint.cleaner.schema import agreed
@@ -173,7 +173,7 @@ def _write(
             written[i] = write_file(job, fixes, seen[i], target, ledgers, setup.rules)
             check_unchanged(job, read[i].sha256, sha256_of(job.file.path))
             if progress:
-                progress(read[i].bytes)
+                progress(job.file.path.stat().st_size)
         ledgers.close()
     except BaseException:
         ledgers.abort()
@@ -195,7 +195,7 @@ def _write(
         postponed=sum(one.postponed for one in fixes.rounds),
         counts=total(entries),
         files=entries,
-        outputs={f"{name}.parquet": sha256_of(folder / f"{name}.parquet") for name in ("removed", "changes", "originals")},
+        outputs={name: sha256_of(folder / name) for name in sorted(RESERVED)},
     )
     write_manifest(folder, manifest)
     removed, changed = Counter[str](), Counter[str]()

@@ -1,4 +1,4 @@
-"""`manifest.json`: what a clean read, wrote and took away. It has no time in it: the same input gives the same bytes."""
+"""`manifest.json`: what a clean read, wrote and took away. No times are in it: the same input gives the same bytes."""
 
 import hashlib
 import inspect
@@ -115,7 +115,8 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give the folder that `datalint clean` wrote") from None
+        what = f"cannot be read ({error.strerror})"
+        raise InputError(f"{path}: {what}; give the folder that `datalint clean` wrote") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not the manifest of `datalint clean` ({error})") from None
     if manifest.schema != SCHEMA:
@@ -134,8 +135,8 @@ def read_manifest(folder: Path) -> Manifest:
 def inside(folder: Path, name: str, source: Path) -> Path:
     """`folder/name`, resolved. Raises InputError if that is outside of the folder, also by a symbolic link."""
     try:
-        target = (folder / name).resolve()
-        if name and not Path(name).is_absolute() and target != folder.resolve() and target.is_relative_to(folder.resolve()):
+        home, target = folder.resolve(), (folder / name).resolve()
+        if name and not Path(name).is_absolute() and target != home and target.is_relative_to(home):
             return target
     except (OSError, ValueError):  # a name with a null byte, a loop of links
         pass

@@ -6,6 +6,8 @@
     schema  0                               of a Parquet input: its Arrow schema
     rows    index of the first              of a Parquet input: the removed and changed rows of a batch (Arrow IPC)
     file    number of the piece             a file that cannot be rebuilt from records, in pieces
+
+The lines of a file stand together, in the order of its records.
 """
 
 from collections.abc import Iterator, Mapping
@@ -65,7 +67,7 @@ class Gaps:
 
     def _odd(self, block: Block) -> list[int]:
         """Indices of records in the block, the first one excepted, before which something unusual stands."""
-        if len(block) < 2:  # noqa: PLR2004
+        if len(block) < 2:
             return []
         usual = self.usual or b"\n"
         starts, ends = block.starts[1:], block.ends[:-1]

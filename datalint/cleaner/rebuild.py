@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import msgspec
+
 from datalint.cleaner.arrow import column_of, rows_of
 from datalint.cleaner.manifest import FileEntry, Manifest, inside, read_manifest
 from datalint.cleaner.originals import unpacked_rows
@@ -73,7 +75,7 @@ def _told(folder: Path) -> Iterator[None]:
         yield
     except DatalintError:
         raise
-    except (ValueError, LookupError, pa.ArrowException) as error:
+    except (ValueError, LookupError, RecursionError, msgspec.MsgspecError, pa.ArrowException) as error:
         what = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{folder}: cannot be restored, a file in it is damaged or was changed ({what})") from error
 
@@ -90,7 +92,8 @@ def _rebuilt(entry: FileEntry, folder: Path, path: Path, notes: "_Notes") -> str
         wanted = entry.content_sha256
         what = "identical (sha256)" if entry.compression is None else "identical once decompressed (sha256)"
     if found != wanted:
-        raise InputError(f"{folder}: {entry.input} does not come back as it was (sha256 differs); the folder was changed")
+        what = f"{entry.input} does not come back as it was (sha256 differs)"
+        raise InputError(f"{folder}: {what}; the folder was changed")
     return what
 
 
@@ -255,31 +258,34 @@ def _write_row_batches(
     source, row = _batches(folder / entry.output), 0
     rest: pa.RecordBatch | None = None
 
-    def written(upto: int) -> None:
-        """Pass on the rows up to `upto` that were neither removed nor changed."""
-        nonlocal row, rest
+    def some(count: int) -> "pa.RecordBatch":
+        """At most so many of the next rows that were written."""
+        nonlocal rest
+        if rest is None or not rest.num_rows:
+            rest = next(source, None)
+            if rest is None:
+                raise InputError(f"{folder}: {entry.output} has fewer rows than the manifest says")
+        found, rest = rest.slice(0, count), rest.slice(min(count, rest.num_rows))
+        return found
+
+    def pass_on(upto: int) -> None:
+        """The rows up to `upto`, which were neither removed nor changed."""
+        nonlocal row
         while row < upto:
-            if rest is None or not rest.num_rows:
-                rest = next(source, None)
-                if rest is None:
-                    raise InputError(f"{folder}: {entry.output} has fewer rows than the manifest says")
-            some = rest.slice(0, upto - row)
-            rest = rest.slice(some.num_rows)
-            writer.write(_as(some, schema))
-            row += some.num_rows
+            batch = some(upto - row)
+            writer.write(_as(batch, schema))
+            row += batch.num_rows
 
     for _, _, raw in originals:
         numbers, batch = unpacked_rows(raw)
         batch = pa.RecordBatch.from_arrays(batch.columns, schema=schema)
         for at, number in enumerate(numbers):
-            written(number)
+            pass_on(number)
             writer.write(batch.slice(at, 1))
             row += 1
             if number not in removed:  # changed: its new form is among the rows written
-                if rest is None or not rest.num_rows:
-                    rest = next(source)
-                rest = rest.slice(1)
-    written(entry.rows_in)
+                some(1)
+    pass_on(entry.rows_in)
 
 
 def _as(batch: "pa.RecordBatch", schema: "pa.Schema") -> "pa.RecordBatch":

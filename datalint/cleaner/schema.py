@@ -46,7 +46,7 @@ class Seen:
             return
         if int in kinds:
             numbers = [value for value in values if type(value) is int]
-            self.widest = max(self.widest, max(numbers), -min(numbers))
+            self.widest = max(self.widest, *map(abs, numbers))
         if list in kinds:
             if self.items is None:
                 self.items = Seen(self.depth + 1)
@@ -70,7 +70,7 @@ class Seen:
 
     def _nested(self) -> bool:
         """Rows themselves, and the messages of a column's list."""
-        return self.depth == 0 or (self.depth == 2 and self.speaking)  # noqa: PLR2004
+        return self.depth == 0 or (self.depth == 2 and self.speaking)
 
     def merge(self, other: "Seen") -> None:
         """Take in all that another one has seen."""
@@ -128,13 +128,12 @@ def _type(seen: Seen, *, exact: bool, listed: bool) -> "tuple[pa.DataType, bool]
         item, home = _type(seen.items, exact=exact, listed=True)
         return (pa.list_(item) if home and not is_json(item) else pa.json_()), True
     if kinds == {dict}:
-        messages = seen.depth == 2 and seen.speaking  # noqa: PLR2004
+        messages = seen.depth == 2 and seen.speaking
         void = listed and any(below.nulls for below in seen.keys.values())
         if not seen.keys or ((seen.ragged or void) and not messages):
             return pa.json_(), True
         fields = {
-            key: _type(below, exact=not messages, listed=listed or key in _CALLS)
-            for key, below in seen.keys.items()
+            key: _type(below, exact=not messages, listed=listed or key in _CALLS) for key, below in seen.keys.items()
         }
         if not messages and not all(home for _, home in fields.values()):
             return pa.json_(), True
@@ -174,4 +173,3 @@ def _shared(name: str, columns: list[Seen]) -> "pa.DataType | None":
             return None
         together.merge(seen)
     return arrow_type(together, name)
-

@@ -198,8 +198,8 @@ class _File:
         self.writer.write(self.sourced(batch, [block.first_row + at for at, _ in kept]))
         if self.survey.rebuild == "text":
             odd = sorted(self.odd(block, repaired, [at for at, _ in kept], back, container, delimiter))
-            for row, kind, raw in odd:
-                self.keep(row, kind, raw)
+            for number, kind, raw in odd:
+                self.keep(number, kind, raw)
 
     def batch(self, values: Sequence[Mapping[str, Any]]) -> "pa.RecordBatch":
         import pyarrow as pa
@@ -224,13 +224,11 @@ class _File:
         raws = [block.raw(at) for at in kept]
         if self.dump is None and kept:
             self.learn(container, delimiter, raws, back)
-        for at, raw, row in zip(kept, raws, back, strict=True):
-            if at in repaired.steps or self.dump is None or self.dump(row) != raw:
+        for at, raw, values in zip(kept, raws, back, strict=True):
+            if at in repaired.steps or self.dump is None or self.dump(values) != raw:
                 yield block.first_row + at, "row", raw
 
-    def learn(
-        self, container: str, delimiter: str, raws: Sequence[bytes], back: Sequence[Mapping[str, Any]]
-    ) -> None:
+    def learn(self, container: str, delimiter: str, raws: Sequence[bytes], back: Sequence[Mapping[str, Any]]) -> None:
         """The file's style, from its first rows."""
         count, size = 0, 0
         while count < min(len(raws), SAMPLE_ROWS) and (not count or size + len(raws[count]) <= SAMPLE_BYTES):

@@ -67,4 +67,5 @@ def _tell(result: "CleanResult") -> None:
 
 
 def _counted(counts: Any) -> str:
-    return ", ".join(f"{code} {number:,}" for code, number in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    worst_first = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{code} {number:,}" for code, number in worst_first)

@@ -149,7 +149,8 @@ def _comparable(tokens: Tokens, contents: I64, min_words: int, share: float) -> 
     in_line = tokens.tokens.lengths[lines.values]
     lengths = np.diff(np.concatenate(([0], np.cumsum(in_line)))[lines.offsets])
     for spaced in (True, False):
-        shortest = min_words if spaced else min_words * CHARACTERS_PER_WORD
+        # Without spaces the separator that ends the row is a token too.
+        shortest = min_words if spaced else min_words * CHARACTERS_PER_WORD + 1
         members = np.flatnonzero((tokens.spaced[contents] == spaced) & (lengths >= shortest))
         if len(members) > 1:
             # From here on rows are numbered by length, then by content: ties do not depend on the order of the

@@ -3,7 +3,7 @@
 from typing import BinaryIO
 
 from datalint.report.entries import Entry, entries
-from datalint.report.escape import shown
+from datalint.report.escape import visible
 from datalint.report.look import Look
 from datalint.report.model import Report
 
@@ -11,7 +11,7 @@ from datalint.report.model import Report
 def write(report: Report, out: BinaryIO, look: Look) -> None:  # noqa: ARG001
     """Every finding, then nothing: no summary and no gate."""
     for entry in entries(report):
-        out.write(f"{where(entry)}: {entry.rule} {shown(entry.message)}\n".encode())
+        out.write(f"{where(entry)}: {entry.rule} {visible(entry.message)}\n".encode())
 
 
 def where(entry: Entry) -> str:
@@ -19,4 +19,4 @@ def where(entry: Entry) -> str:
     if entry.file is None:
         return "dataset"
     place = f":{entry.line}" if entry.line is not None else "" if entry.row is None else f":row {entry.row}"
-    return shown(entry.file) + place + (f":{shown(entry.pointer)}" if entry.pointer else "")
+    return visible(entry.file) + place + (f":{visible(entry.pointer)}" if entry.pointer else "")

@@ -8,7 +8,7 @@ import msgspec
 
 from datalint.formats import Turn, shape_of, turns_of
 from datalint.location import parts, pointer, resolve
-from datalint.report.escape import visible
+from datalint.report.escape import shown, visible
 from datalint.secrets import mask
 
 _ELLIPSIS = "…"
@@ -62,7 +62,7 @@ def overview(row: Mapping[str, Any], *, columns: Mapping[str, str], width: int) 
         turns = [next((turn for turn in turns if turn.role != "system"), turns[0]), turns[-1]]
     if turns:
         return [_plain(turn, width) for turn in turns]
-    return [Line(visible(mask(name)), fit(_text(value), None, width)[0]) for name, value in list(row.items())[:3]]
+    return [Line(shown(name), fit(_text(value), None, width)[0]) for name, value in list(row.items())[:3]]
 
 
 def fit(text: str, span: tuple[int, int] | None, width: int) -> tuple[str, tuple[int, int]]:
@@ -84,8 +84,8 @@ def fit(text: str, span: tuple[int, int] | None, width: int) -> tuple[str, tuple
     cut = middle.chars < end - start or tail.chars < len(text) - end
     right = "".join(tail.pieces if middle.chars == end - start else []) + (_ELLIPSIS if cut else quote)
     if span is None:
-        shown = left + "".join(middle.pieces) + right
-        return shown, (0, max(_cells(shown), 1))
+        whole = left + "".join(middle.pieces) + right
+        return whole, (0, max(_cells(whole), 1))
     return left + "".join(middle.pieces) + right, (_cells(left), max(middle.cells, 1))
 
 
@@ -123,11 +123,11 @@ def _cells(text: str) -> int:
 
 def _pointed(label: str, value: Any, span: tuple[int, int] | None, width: int) -> Line:
     text, caret = fit(_text(value), span if isinstance(value, str) else None, width)
-    return Line(visible(mask(label)), text, caret)
+    return Line(shown(label), text, caret)
 
 
 def _plain(turn: Turn, width: int) -> Line:
-    return Line(visible(mask(_label(turn))), fit(_text(_said(turn)), None, width)[0])
+    return Line(shown(_label(turn)), fit(_text(_said(turn)), None, width)[0])
 
 
 def _said(turn: Turn) -> Any:

@@ -8,7 +8,7 @@ import polars as pl
 
 from datalint.findings import SEVERITIES
 from datalint.report.entries import Entry, entries
-from datalint.report.escape import shown
+from datalint.report.escape import shown, visible
 from datalint.report.excerpt import excerpt, overview
 from datalint.report.look import Look
 from datalint.report.model import FileRead, Report
@@ -127,10 +127,10 @@ def _finding(
 ) -> Iterator[str]:
     entry = one.entry
     milder = f"  [{entry.severity}]" if entry.severity != line["severity"] else ""
-    pointer = f" {shown(entry.pointer)}" if entry.pointer else ""
+    pointer = f" {visible(entry.pointer)}" if entry.pointer else ""
     yield f"  {style('-->', fg='blue')} {_place(entry.file, entry.row, entry.line)}{pointer}{milder}"
     bar, note = (f"   {style(mark, fg='blue')}" for mark in "|=")
-    yield f"{bar}  {shown(entry.message)}"
+    yield f"{bar}  {visible(entry.message)}"
     hint = _hint(report, entry)
     row = rows.get(one.place)
     if row is not None and one.file is not None:
@@ -158,7 +158,7 @@ def _finding(
 def _place(file: str | None, row: int | None, line: int | None) -> str:
     if file is None:
         return "all files"
-    return shown(file) + (f":{line}" if line is not None else "" if row is None else f" row {row}")
+    return visible(file) + (f":{line}" if line is not None else "" if row is None else f" row {row}")
 
 
 def _hint(report: Report, entry: Entry) -> str:
@@ -208,7 +208,7 @@ def _files(files: Sequence[FileRead]) -> Iterator[str]:
     for file in files[:_MANY_FILES]:
         renamed = f" ({_renamed(file)})" if file.columns else ""
         split = "" if file.split == "train" else f", {file.split}"
-        yield f"  {shown(file.name)}: {file.format}{renamed}, {_many(file.rows, 'row')}{split}"
+        yield f"  {visible(file.name)}: {file.format}{renamed}, {_many(file.rows, 'row')}{split}"
     if len(files) > _MANY_FILES:
         yield f"  ... {_many(len(files) - _MANY_FILES, 'more file')}"
 

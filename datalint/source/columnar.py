@@ -33,20 +33,27 @@ def _values(array: "pa.Array", *, loose: bool) -> list[Any]:
     import pyarrow as pa
 
     kind = array.type
+    if not _is_special(array, loose=loose):
+        return _scalars(array)
     if isinstance(kind, pa.BaseExtensionType):
         inner = _values(array.storage, loose=loose)
         return _parsed(inner) if kind.extension_name == "arrow.json" else inner
-    if pa.types.is_dictionary(kind):
-        return _values(array.dictionary_decode(), loose=loose)
-    if pa.types.is_struct(kind):
-        return _structs(array, loose=loose)
+    return _structs(array, loose=loose) if pa.types.is_struct(kind) else _lists(array)
+
+
+def _is_special(array: "pa.Array", *, loose: bool) -> bool:
+    """Whether Arrow's own conversion, much the fastest, would give other values than were stored."""
+    import pyarrow as pa
+
+    kind = array.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return True
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return _lists(array)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return list(array.to_numpy(zero_copy_only=False).tolist())
-    if not array.null_count and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        return list(array.to_numpy(zero_copy_only=False).tolist())
-    return _scalars(array)
+        return _is_special(array.values, loose=True)
+    if not pa.types.is_struct(kind):
+        return False
+    fields = [(array.field(i), loose or kind.field(i).name in _LOOSE) for i in range(kind.num_fields)]
+    return any((inside and child.null_count) or _is_special(child, loose=inside) for child, inside in fields)
 
 
 def _scalars(array: "pa.Array") -> list[Any]:
@@ -76,7 +83,7 @@ def _structs(array: "pa.StructArray", *, loose: bool) -> list[Any]:
     ]
     if not children:
         return _masked([{} for _ in range(len(array))], array)
-    if not loose or not any(None in child for child in children):
+    if not loose:
         rows = [dict(zip(names, row, strict=True)) for row in zip(*children, strict=True)]
     else:
         kept = _KEPT if _SPEAKER.intersection(names) else frozenset()

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from datalint.source.block import Fault, Offsets, Record
 from datalint.source.strict import Verdict, decode_record
 
-RUN = 32  # lines decoded in one call: more would cost too much again where a line is bad
+RUN = 16  # lines decoded in one call: more would cost too much again where a line is bad
 
 _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _COLON = 58
@@ -54,7 +54,13 @@ class Decoder:
                 if len(rows) == last - first:
                     values += rows
                     continue
-            self._one_by_one(view, starts, ends, range(first, last), values, doubtful)
+            for i, (start, end) in enumerate(
+                zip(starts[first:last].tolist(), ends[first:last].tolist(), strict=True), first
+            ):
+                value = self._one(view[start:end])
+                values.append(value)
+                if value is None:
+                    doubtful.append(i)
         expected = _count_colons(data) - sum(data.count(b":", starts[i], ends[i]) for i in doubtful)
         escapes = b"\\" in data and b"\\u003" in data  # a colon may be written \u003a
         if escapes or self._colons(values) != expected:
@@ -70,24 +76,12 @@ class Decoder:
             doubtful.sort()
         return values, doubtful
 
-    def _one_by_one(
-        self,
-        view: memoryview,
-        starts: Offsets,
-        ends: Offsets,
-        indices: range,
-        values: list[Record | None],
-        doubtful: list[int],
-    ) -> None:
-        for i in indices:
-            try:
-                value = self._decoder.decode(view[starts[i] : ends[i]])
-            except _REFUSED:
-                value = None
-            if type(value) is not dict:
-                value = None
-                doubtful.append(i)
-            values.append(value)
+    def _one(self, raw: memoryview) -> Record | None:
+        try:
+            value = self._decoder.decode(raw)
+        except _REFUSED:
+            return None
+        return value if type(value) is dict else None
 
     def _colons(self, value: Any) -> int:
         try:

@@ -14,7 +14,7 @@ import numpy as np
 from datalint.source.block import EMPTY, Block, Fault, Offsets, Record
 from datalint.source.decode import Decoder, Undecodable, record_fault, verdict_on
 from datalint.source.stream import BOM, CHUNK, MAX_RECORD, Tape
-from datalint.source.strict import Verdict
+from datalint.source.strict import Verdict, is_broken
 
 _BLANK = b" \t\n\r"
 _COMMA = re.compile(rb"[ \t\n\r]*,[ \t\n\r]*")
@@ -103,21 +103,24 @@ class _Document:
                 self.take(found, Verdict(None, "FMT001", "a closing bracket too many"), close, close + 1)
                 yield self.emit(found, close + 1)
                 continue
-            if stop < len(self.data):
-                window *= 4
-                continue
             first = int(starts[0]) if len(starts) else stop
-            size, ahead = len(self.data) - self.start, first - self.start
-            if size > self.max_record and self.bounded:
-                self.tape.cut = f"a record expands to more than {self.max_record >> 20} MiB"
-            if (size <= self.max_record or self.following(first, stop) < 0) and self.more(2 * size + CHUNK):
-                window = len(self.data)
-                continue
-            resumed = self.unfinished(found, self.start + ahead)
-            yield self.emit(found, found.ends[-1] if resumed else len(self.data))
-            if not resumed:
-                return
+            if self.following(first, stop) < 0 or not is_broken(self.data[first:stop]):
+                # nothing is wrong so far: look further
+                if stop < len(self.data):
+                    window *= 4
+                    continue
+                size, ahead = len(self.data) - self.start, first - self.start
+                if size > self.max_record and self.bounded:
+                    self.tape.cut = f"a record expands to more than {self.max_record >> 20} MiB"
+                if self.more(2 * size + CHUNK):
+                    window = len(self.data)
+                    continue
+                first = self.start + ahead
             window = _RESCAN
+            if not self.unfinished(found, first):
+                yield self.emit(found, len(self.data))
+                return
+            yield self.emit(found, found.ends[-1])
 
     def decode(self, found: _Found, starts: Offsets, ends: Offsets) -> bool:
         """Decode elements into `found`; True if the scan was lost in one, which then is the last one."""
@@ -181,14 +184,13 @@ class _Document:
             return False
         else:
             start = self.at + len(self.data[self.at :]) - len(self.data[self.at :].lstrip(_BLANK))
-        end = len(self.data.rstrip(_BLANK))
-        if start >= end:
-            return False
-        beyond = self.following(start, end)
-        verdict = verdict_on(self.data[start : end if beyond < 0 else beyond], self.max_record)
-        if self.tape.cut is not None and beyond < 0:
-            verdict = Verdict(None, "FMT015")  # told once, for the file
-        self.take(found, verdict, start, end if beyond < 0 else beyond)
+        beyond = self.following(start, len(self.data))
+        end = beyond if beyond >= 0 else len(self.data.rstrip(_BLANK))
+        if start < end:
+            verdict = verdict_on(self.data[start:end], self.max_record)
+            if self.tape.cut is not None and beyond < 0:
+                verdict = Verdict(None, "FMT015")  # told once, for the file
+            self.take(found, verdict, start, end)
         return beyond >= 0
 
     def rest(self) -> Iterator[Block]:

@@ -68,8 +68,9 @@ def line_spans(data: bytes, gap: int = 0) -> tuple[Offsets, Offsets]:
     """Where the lines of `data` start (the first after `gap` bytes) and end, line ends (LF, CR LF) left out."""
     buffer = np.frombuffer(data, np.uint8)
     feeds = np.flatnonzero(buffer == _LF)
-    ends = feeds - ((buffer[feeds - 1] == _CR) & (feeds > np.r_[gap, feeds[:-1] + 1][: len(feeds)]))
-    starts = np.r_[gap, feeds + 1]
+    starts = np.empty(len(feeds) + 1, dtype=np.int64)
+    starts[0], starts[1:] = gap, feeds + 1
+    ends = feeds - ((buffer[feeds - 1] == _CR) & (feeds > starts[:-1]))
     if data[-1] == _LF:
         return starts[:-1], ends
     return starts, np.append(ends, len(data))
@@ -115,48 +116,43 @@ def _blank_rows(first: int, following: int, place: _Place) -> Iterator[Block]:
         place.row += len(lines)
 
 
-def _settled(block: Block, doubtful: list[int], undecodable: Undecodable, max_record: int, *, torn: bool) -> Block:
+def _settled(
+    block: Block, doubtful: list[int], undecodable: Undecodable, max_record: int, *, torn: bool
+) -> Block:
     """The block with its doubtful lines read strictly; a line that holds an array becomes several rows.
 
     `torn`: the stream broke off in the last line, which is told once, for the file.
     """
-    values: list[dict[str, object] | None] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    lines: list[int] = []
-    faults: list[Fault] = []
-    unreadable: dict[int, str] = {}
+    values, faults, unreadable = block.values, list(block.faults), dict(block.unreadable)
+    spread: dict[int, list[tuple[int, int]]] = {}  # line of the block -> spans of the elements on it
+    ahead = 0  # rows that lines before have had beyond one
     assert block.lines is not None
-    columns = block.starts.tolist(), block.ends.tolist(), block.lines.tolist()
-    done = 0
-    for i in [*doubtful, len(block)]:
-        values += block.values[done:i]
-        for column, source in zip((starts, ends, lines), columns, strict=True):
-            column += source[done:i]
-        done = i + 1
-        if i == len(block):
-            break
-        start, end, line = (source[i] for source in columns)
+    for i in doubtful:
+        start, end, line = int(block.starts[i]), int(block.ends[i]), int(block.lines[i])
         raw = block.data[start:end]
-        found = [(verdict_on(raw, max_record), 0, end - start)]
-        if found[0][0].reason.startswith("a JSON array") and (elements := decode_elements(raw)):
-            found = elements
-            what = f"a JSON array of {len(found)} objects on one line"
-            row = block.first_row + len(values)
-            faults.append(Fault("FMT001", row, line, what, fix_kind="rewrite", fix_safety="safe"))
-        for verdict, a, b in found:
-            at, code = len(values), verdict.code
+        verdicts = [verdict_on(raw, max_record)]
+        if verdicts[0].reason.startswith("a JSON array") and (elements := decode_elements(raw)):
+            verdicts = [verdict for verdict, _, _ in elements]
+            spread[i] = [(start + a, start + b) for _, a, b in elements]
+            reason, row = f"a JSON array of {len(elements)} objects on one line", block.first_row + i + ahead
+            faults.append(Fault("FMT001", row, line, reason, None, "rewrite", "safe"))
+        for at, verdict in enumerate(verdicts, i + ahead):
+            code = verdict.code
             if code == "FMT002":
                 undecodable.add(line, f"{verdict.reason} of line {line}")
-            elif torn and i == len(block) - 1 and verdict.value is None:
+            elif torn and i == len(block.lines) - 1 and verdict.value is None:
                 code = "FMT015"
             elif code is not None:
                 faults.append(record_fault(verdict, block.first_row + at, line))
             if verdict.value is None:
                 unreadable[at] = code or "FMT001"
-            values.append(verdict.value)
-            starts.append(start + a)
-            ends.append(start + b)
-            lines.append(line)
-    offsets = [np.array(column, dtype=np.int64) for column in (lines, starts, ends)]
-    return Block(block.first_row, values, offsets[0], block.data, offsets[1], offsets[2], tuple(faults), unreadable)
+        values[i + ahead : i + ahead + 1] = [verdict.value for verdict in verdicts]
+        ahead += len(verdicts) - 1
+    starts, ends, lines = block.starts, block.ends, block.lines
+    if spread:
+        counts = [len(spread.get(i, "1")) for i in range(len(lines))]
+        starts, ends, lines = (np.repeat(column, counts) for column in (starts, ends, lines))
+        before = np.cumsum([0, *counts])
+        for i, spans in spread.items():
+            starts[before[i] : before[i + 1]], ends[before[i] : before[i + 1]] = zip(*spans, strict=True)
+    return Block(block.first_row, values, lines, block.data, starts, ends, tuple(faults), unreadable)

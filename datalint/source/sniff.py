@@ -5,6 +5,7 @@ import re
 from itertools import pairwise
 
 from datalint.source.block import Fault
+from datalint.source.strict import may_go_on
 
 CONTAINERS = {
     "jsonl": "jsonl",
@@ -138,8 +139,7 @@ def _is_document(text: bytes, *, whole: bool) -> bool:
     try:
         json.loads(text.decode("utf-8", "replace"))
     except json.JSONDecodeError as fault:
-        at_end = fault.pos >= len(fault.doc.rstrip()) - 16 or fault.msg.startswith("Unterminated string")
-        return at_end and not whole
+        return not whole and may_go_on(fault)
     except (ValueError, RecursionError):
         return False
     return True

@@ -207,3 +207,19 @@ def _spans(reader: _Reader, at: int) -> Iterator[tuple[int, int, Verdict | None]
             yield at, at, None
             return
         at += 1
+
+
+def may_go_on(fault: json.JSONDecodeError) -> bool:
+    """Whether more text could have healed this: the fault is at the end, or in a string without an end."""
+    return fault.msg.startswith("Unterminated string") or fault.pos >= len(fault.doc.rstrip()) - 16
+
+
+def is_broken(raw: bytes) -> bool:
+    """Whether `raw` is not even the beginning of a JSON value."""
+    try:
+        json.JSONDecoder().raw_decode(raw.decode("utf-8", "replace"))
+    except json.JSONDecodeError as fault:
+        return not may_go_on(fault)
+    except (ValueError, RecursionError):
+        return False
+    return False

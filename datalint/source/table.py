@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from datalint.source.block import EMPTY, Block, Fault, Record
+from datalint.source.block import EMPTY, Block, Fault
 from datalint.source.decode import Undecodable
 from datalint.source.jsonl import line_spans, whole_lines
 from datalint.source.stream import BOM, MAX_RECORD, Tape
@@ -50,7 +50,7 @@ class _Stretch:
 
     data: bytes
     lines: list[str]
-    values: list[Record | None] = field(default_factory=list)
+    rows: list[list[str] | None] = field(default_factory=list)
     spans: list[tuple[int, int]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     unreadable: dict[int, str] = field(default_factory=dict)
@@ -105,28 +105,35 @@ class _Table:
             self.check_text(found, begin.tolist(), end.tolist())
         if final and self.tape.cut is not None and last[-1:] == [len(found.lines)] and data[-1:] != b"\n":
             # a field that was cut off looks whole
-            found.values[-1], found.unreadable[len(last) - 1] = None, "FMT015"
+            found.rows[-1], found.unreadable[len(last) - 1] = None, "FMT015"
             found.faults = [fault for fault in found.faults if fault.row != self.row + len(last) - 1]
         size = len(data) if found.done == len(found.lines) else int(starts[found.done])
         lines = np.array(first, dtype=np.int64) + self.line
         faults = tuple(found.faults)
-        block = Block(self.row, found.values, lines, data[:size], begin, end, faults, found.unreadable)
+        names = self.header or []
+        values = [None if row is None else dict(zip(names, row, strict=True)) for row in found.rows]
+        block = Block(self.row, values, lines, data[:size], begin, end, faults, found.unreadable)
         self.row += len(block)
         self.line += found.done
         return block
 
     def parse(self, found: _Stretch, *, final: bool) -> None:
         """Find the records of a stretch. Unless it is final, an unfinished record is left for the next one."""
-        lines, at = found.lines, 0
-        feed, fed = iter(lines), 0
+        lines, rows, spans, at = found.lines, found.rows, found.spans, 0
+        feed, fed, width = iter(lines), 0, len(self.header or ())
         while at < len(lines):
             reader, base = csv.reader(feed, delimiter=self.delimiter, strict=True), at
             try:
                 for fields in reader:
                     fed = base + reader.line_num
-                    if not self.record(found, at, fed, fields):
+                    if len(fields) == width:
+                        rows.append(fields)
+                        spans.append((at, fed))
+                    elif not self.odd_record(found, at, fed, fields):
                         at += 1  # the quote on this line has swallowed others: go back to the next line
                         break
+                    else:
+                        width = len(self.header or ())
                     at = fed
             except csv.Error as fault:
                 fed = base + reader.line_num
@@ -141,16 +148,15 @@ class _Table:
         small = len(found.data) < _HELD_BLANKS
         while found.spans and not lines[found.spans[-1][0]].strip() and len(self.header or ()) == 1:
             start, _ = found.spans.pop()  # empty rows at the end are none; whether it is the end is not known
-            found.values.pop()
+            found.rows.pop()
             found.done = start if small and not final else found.done
 
-    def record(self, found: _Stretch, start: int, end: int, fields: list[str]) -> bool:
-        """Take one record from the lines `start` to `end` - 1; False if it should not have been one."""
+    def odd_record(self, found: _Stretch, start: int, end: int, fields: list[str]) -> bool:
+        """Take the lines `start` to `end` - 1, which hold the header or not as many fields as it.
+
+        False if they should not have been one record.
+        """
         header = self.header
-        if header is not None and len(fields) == len(header):
-            found.values.append(dict(zip(header, fields, strict=True)))
-            found.spans.append((start, end))
-            return True
         blank = not fields or (len(fields) == 1 and end == start + 1 and not found.lines[start].strip())
         if header is None:
             if not blank:
@@ -159,7 +165,7 @@ class _Table:
         if blank and len(header) > 1:
             return True
         if blank:
-            found.values.append({header[0]: ""})
+            found.rows.append([""])
             found.spans.append((start, end))
             return True
         reason = f"{len(fields)} {'field' if len(fields) == 1 else 'fields'}, but the header has {len(header)}"
@@ -183,10 +189,10 @@ class _Table:
             found.faults.append(Fault("FMT013", None, self.line + start, f"header: {reason}"))
             self.name_columns(found, start, next(csv.reader([found.lines[start]], delimiter=self.delimiter), []))
             return
-        at = len(found.values)
+        at = len(found.rows)
         found.faults.append(Fault("FMT013", self.row + at, self.line + start, reason))
         found.unreadable[at] = "FMT013"
-        found.values.append(None)
+        found.rows.append(None)
         found.spans.append((start, end))
 
     def name_columns(self, found: _Stretch, start: int, fields: list[str]) -> None:
@@ -215,5 +221,5 @@ class _Table:
                 line = self.line + found.spans[i][0]
                 byte = found.data[start + fault.start]
                 self.undecodable.add(line, f"0x{byte:02x} at byte {fault.start} of the record on line {line}")
-                found.values[i], found.unreadable[i] = None, "FMT002"
+                found.rows[i], found.unreadable[i] = None, "FMT002"
                 found.faults = [told for told in found.faults if told.row != self.row + i]

@@ -11,7 +11,7 @@ import msgspec
 import xxhash
 
 from datalint.errors import TokenizerError
-from datalint.tokens.files import read_object, read_text, require_folder, special_tokens
+from datalint.tokens.files import NAMED_TOKENS, read_object, read_text, require_folder, special_tokens
 
 _GENERATION = re.compile(r"\{%[-+]?\s*generation\s*[-+]?%\}")
 
@@ -65,12 +65,14 @@ class ChatTemplate:
 def load_template(tokenizer_dir: Path | None, chat_template: Path | None) -> ChatTemplate:
     """The template of a folder, or of a file that overrides it; special tokens come from the folder.
 
-    A folder without any template is no error before a render asks for it: its `template` is None.
-    chat_template.jinja and chat_templates/*.jinja override the configuration's `chat_template` (a string, or
-    a list of {name, template}), as in transformers 5. Nothing is compiled here. Raises TokenizerError for a
-    missing folder or file, broken JSON, or a template that is no text.
+    Without a folder the special tokens are empty texts. A folder without any template is no error before a
+    render asks for it: its `template` is None. chat_template.jinja and chat_templates/*.jinja override the
+    configuration's `chat_template` (a string, or a list of {name, template}), as in transformers 5. Nothing
+    is compiled here. Raises TokenizerError for a missing folder or file, broken JSON, or a template that is
+    no text.
     """
-    tokens: dict[str, str] = {}
+    # Without a folder nobody knows the tokens, and a template that adds one to a string must not fail for it.
+    tokens = dict.fromkeys(NAMED_TOKENS, "")
     if tokenizer_dir is not None:
         require_folder(tokenizer_dir)
         tokens = special_tokens(tokenizer_dir)

@@ -110,7 +110,7 @@ def test_check_imports_neither_torch_nor_transformers_nor_scipy(tmp_path) -> Non
             "import sys",
             "class Block:",
             "    def find_spec(self, name, path=None, target=None):",
-            "        if name.split('.')[0] in ('torch', 'transformers', 'scipy', 'ray', 'sklearn', 'datasketch', 'pandas'):",
+            "        if name.split('.')[0] in ('torch', 'transformers', 'scipy', 'ray', 'sklearn', 'datasketch'):",
             "            raise ImportError('blocked: ' + name)",
             "sys.meta_path.insert(0, Block())",
             "sys.argv = ['datalint', 'check', 'train.jsonl', '--no-progress']",

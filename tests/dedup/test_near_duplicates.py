@@ -69,7 +69,7 @@ def test_small_sets_agree_with_the_exact_join(seed):
     assert groups(reported, len(rows)) == groups(exact, len(rows))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(st.integers(0, 2**32), st.floats(0.5, 1.0), st.floats(0.2, 1.0), st.floats(0.0, 1.0))
 def test_every_reported_pair_reaches_every_threshold(seed, sets, bigrams, numbers):
     rows = mixed_rows(seed, families=8)
@@ -78,7 +78,7 @@ def test_every_reported_pair_reaches_every_threshold(seed, sets, bigrams, number
     assert {(left, right): tuple(values) for left, right, *values in pairs.rows()}.items() <= exact.items()
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(st.integers(0, 2**32))
 def test_a_row_goes_only_for_a_longer_row_that_stays(seed):
     rows = mixed_rows(seed, families=8)
@@ -92,7 +92,7 @@ def test_a_row_goes_only_for_a_longer_row_that_stays(seed):
         assert len(folded(rows[row]).encode()) <= len(folded(rows[kept]).encode())
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(st.integers(0, 2**32), st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(seed, rng):
     rows = list(dict.fromkeys(mixed_rows(seed, families=8)))
@@ -192,8 +192,7 @@ def test_a_chain_does_not_drift():
         assert (min(row, partner), max(row, partner)) in exact
 
 
-@settings(deadline=None)
-@given(st.integers(0, 2**32))
+@pytest.mark.parametrize("seed", range(12))
 def test_matches_between_two_splits_are_the_exact_join_across_them(seed):
     rows = mixed_rows(seed, families=10)
     half = len(rows) // 2

@@ -54,7 +54,12 @@ def test_a_given_file_overrides_the_folder_and_keeps_its_tokens(folder: Path, tm
     template = load_template(folder, path)
     assert template.named == {"default": "mine"}
     assert template.special_tokens["bos_token"] == "<s>"
-    assert load_template(None, path).special_tokens == {}
+
+
+def test_without_a_folder_the_special_tokens_are_empty(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jinja"
+    path.write_text("{{ bos_token + messages[0].content }}")
+    assert load_template(None, path).special_tokens["bos_token"] == ""
 
 
 def test_a_list_of_named_templates(tmp_path: Path) -> None:

@@ -10,9 +10,7 @@ pytestmark = pytest.mark.train
 
 
 def test_meaning_is_nearer_than_spelling():
-    card, lost, weather = embedded_encoder().encode(
-        ["my card was stolen", "I lost my bank card", "it will rain"]
-    )
+    card, lost, weather = embedded_encoder().encode(["my card was stolen", "I lost my bank card", "it will rain"])
     assert card @ lost > 0.5 > card @ weather
 
 

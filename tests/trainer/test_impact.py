@@ -86,13 +86,9 @@ def test_the_json_contract(helped):
     assert {"name", "digest"} <= set(found["model"])
     assert found["eval"]["rows"] == 350
     assert len(found["eval"]["digest"]) == 64
-    assert [arm["name"] for arm in found["arms"]] == ["raw"] * 3 + ["clean"] * 3 + [
-        f"placebo-{j}" for j in range(9)
-    ]
+    assert [arm["name"] for arm in found["arms"]] == ["raw"] * 3 + ["clean"] * 3 + [f"placebo-{j}" for j in range(9)]
     assert {"accuracy", "macro_f1", "log_loss", "perplexity"} <= set(found["arms"][0]["metrics"])
-    assert found["arms"][0]["metrics"]["perplexity"] == pytest.approx(
-        math.exp(found["arms"][0]["metrics"]["log_loss"])
-    )
+    assert found["arms"][0]["metrics"]["perplexity"] == pytest.approx(math.exp(found["arms"][0]["metrics"]["log_loss"]))
     for side in ("clean_minus_raw", "clean_minus_placebo"):
         assert {"metric", "accuracy", "macro_f1"} <= set(found[side])
         for value in found[side].values():

@@ -22,9 +22,7 @@ def test_a_temperature_undoes_sharpness():
 
 def test_each_half_is_scored_with_the_temperature_of_the_other():
     misleading = LOGITS.copy()
-    misleading[~HALF] = 10 * DRAW.normal(
-        size=misleading[~HALF].shape
-    )  # sure and wrong: asks for the flattest
+    misleading[~HALF] = 10 * DRAW.normal(size=misleading[~HALF].shape)  # sure and wrong: asks for the flattest
     probability = tempered(misleading, TRUTH, HALF)
     flattest = misleading[HALF] / TEMPERATURES[-1]
     assert probability[HALF] == pytest.approx(flattest - np.log(np.exp(flattest).sum(1, keepdims=True)))
@@ -44,9 +42,7 @@ def test_metrics_equal_scikit_learn_on_the_data_itself():
         TRUTH, predicted, labels=range(4), average="macro", zero_division=0
     )
     assert found["accuracy"][0] == pytest.approx(accuracy_score(TRUTH, predicted))
-    assert [found[name][0] for name in ("precision", "recall", "macro_f1")] == pytest.approx(
-        [precision, recall, f1]
-    )
+    assert [found[name][0] for name in ("precision", "recall", "macro_f1")] == pytest.approx([precision, recall, f1])
 
 
 def test_resamples_draw_whole_groups():

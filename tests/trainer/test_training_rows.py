@@ -50,16 +50,12 @@ def test_near_copies_share_a_group():
 
 
 def conversation(*turns):
-    made = tuple(
-        Turn(role, text, role == "assistant", f"/messages/{i}") for i, (role, text) in enumerate(turns)
-    )
+    made = tuple(Turn(role, text, role == "assistant", f"/messages/{i}") for i, (role, text) in enumerate(turns))
     return Example(row=0, value={}, format="chat", turns=made, text="", label=None)
 
 
 def test_closed_answers_make_a_classification_task():
-    closed = [
-        conversation(("user", f"Is {i} even?"), ("assistant", "yes" if i % 2 else "no")) for i in range(20)
-    ]
+    closed = [conversation(("user", f"Is {i} even?"), ("assistant", "yes" if i % 2 else "no")) for i in range(20)]
     assert detect_task(closed) == "classification"
     first = training_rows(closed, "classification")[0]
     assert (first.prompt, first.answer) == ("Is 0 even?", "no")

@@ -37,9 +37,7 @@ def baselines(
     }
     if len(set(y)) > 1 and any(any(c.isalnum() for c in text) for text in words):
         # Characters, not words, so that text without spaces has features too.
-        tfidf = TfidfVectorizer(
-            analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, max_features=20_000
-        )
+        tfidf = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, max_features=20_000)
         pipeline = make_pipeline(tfidf, LinearSVC(random_state=0))
         predictions["TF-IDF and linear SVM"] = pipeline.fit(words, y).predict(eval_words)
     present = sorted(set(truth))

@@ -57,9 +57,7 @@ def measure_classification(
     else:
         from datalint_trainer.classifier import fit_classifiers
 
-        about, fits = fit_classifiers(
-            model, pool, arms, labels, eval_texts, len(names), max_length, announce, track
-        )
+        about, fits = fit_classifiers(model, pool, arms, labels, eval_texts, len(names), max_length, announce, track)
 
     group = groups(eval_texts)
     results, scores, shown = _score(arms, fits, truth, group, eval_labels)
@@ -83,8 +81,7 @@ def measure_classification(
         decided_by=DECIDES[eval_labels],
         model=about,
         arms=results,
-        clean_minus_raw={"metric": comparison.clean_minus_raw}
-        | {name: raw for name, (raw, _) in intervals.items()},
+        clean_minus_raw={"metric": comparison.clean_minus_raw} | {name: raw for name, (raw, _) in intervals.items()},
         clean_minus_placebo={"metric": comparison.clean_minus_placebo}
         | {name: other for name, (_, other) in intervals.items()},
         baselines=rivals,

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from datalint.errors import InputError
 from datalint_trainer.arms import Arm
 from datalint_trainer.head import Fit
-from datalint_trainer.lora import EVAL_BATCH, Schedule, adapted, fine_tune, quiet, resolve
+from datalint_trainer.lora import BATCH, Schedule, adapted, fine_tune, quiet, resolve
 from datalint_trainer.rows import IntArray, Pool
 
 LEARNING_RATE = 5e-4
@@ -54,16 +54,17 @@ def fit_classifiers(
         return torch.as_tensor(model(**encoded.to(device)).logits).float()
 
     def loss_of(model: Any, positions: IntArray) -> torch.Tensor:
-        return cross_entropy(logits(model, [texts[i] for i in positions]), torch.from_numpy(labels[positions]).to(device))
+        truth = torch.from_numpy(labels[positions]).to(device)
+        return cross_entropy(logits(model, [texts[i] for i in positions]), truth)
 
     fits = []
     schedule = Schedule.of(len(pool.raw))
     by_length = sorted(range(len(eval_texts)), key=lambda i: len(eval_texts[i]))  # less padding
-    for _, step in fine_tune(network, pool, arms, loss_of, LEARNING_RATE, schedule, announce, track):
+    for _, step in fine_tune(network, pool, arms, loss_of, LEARNING_RATE, BATCH, schedule, announce, track):
         scores = np.zeros((len(eval_texts), classes))
         with torch.no_grad():
-            for i in range(0, len(by_length), EVAL_BATCH):
-                part = by_length[i : i + EVAL_BATCH]
+            for i in range(0, len(by_length), 2 * BATCH):
+                part = by_length[i : i + 2 * BATCH]
                 scores[part] = logits(network, [eval_texts[k] for k in part]).double().cpu().numpy()
         fits.append(Fit(scores, step))
     return about, tuple(fits)

@@ -49,9 +49,7 @@ def embedded_encoder() -> Encoder:
     try:
         from model2vec import StaticModel
     except ImportError as error:
-        raise MissingExtraError(
-            "the embedded encoder needs the extra: pip install 'datalint-ft[audit]'"
-        ) from error
+        raise MissingExtraError("the embedded encoder needs the extra: pip install 'datalint-ft[audit]'") from error
     folder = files("datalint_trainer") / "encoder"
     weights = (folder / "model.safetensors").read_bytes()
     model = StaticModel.from_pretrained(str(folder), quantize_to="float32")

@@ -75,23 +75,28 @@ def impact(
             raise InputError(
                 f"the {name} file has no rows with {'a label' if task == 'classification' else 'an answer'}"
             )
+    left_out = {name: len(examples[name]) - len(rows[name]) for name in sources}
+    if task == "chat":
+        if model is None:
+            raise UsageError("chat rows need --model PATH_OR_HUB_ID, a causal language model")
+        from datalint_trainer.chat import measure_chat, prepare_chat
+
+        prepared = prepare_chat(model, rows, tokenizer, chat_template, max_length, columns)
+        rows = dict(prepared.rows)
     rows_of = pool(rows["raw"], rows["clean"], rows["eval"])
     if not len(rows_of.raw) or not len(rows_of.clean):
         raise InputError("every training row matches an eval row; evaluate on rows that are not trained on")
 
     arms = make_arms(rows_of, range(S), B)
-    if task == "classification":
+    if task == "chat":
+        outcome = measure_chat(rows_of, arms, prepared, announce, track)
+    else:
         from datalint_trainer.classification import measure_classification
 
-        outcome = measure_classification(
-            rows_of, arms, rows["eval"], eval_labels, model, max_length, announce, track
-        )
-    else:
-        raise UsageError("chat rows need --model PATH_OR_HUB_ID, a causal language model")
+        outcome = measure_classification(rows_of, arms, rows["eval"], eval_labels, model, max_length, announce, track)
 
-    left_out = {name: len(examples[name]) - len(rows[name]) for name in sources}
     return ImpactReport(
-        task="classification" if task == "classification" else "chat",
+        task=task,
         verdict=outcome.verdict,
         decided_by=outcome.decided_by,
         model=outcome.model,
@@ -138,21 +143,15 @@ def _objective(text: str, arms: Sequence[ArmResult]) -> Objective:
 
 def _notes(rows: Pool, left_out: Mapping[str, int], S: int, B: int) -> list[str]:
     drop = placebo_drop(rows)
-    notes = [
-        f"{S} models each on raw and clean, {B} placebos that lose {drop:,} random rows of {len(rows.raw):,}"
-    ]
+    notes = [f"{S} models each on raw and clean, {B} placebos that lose {drop:,} random rows of {len(rows.raw):,}"]
     if drop < rows.changed:
         notes.append(f"the cleaning changed {rows.changed:,} rows; the placebos lose fewer to have rows left")
     if not rows.changed:
         notes.append("the cleaning changed nothing that is trained on")
     leaked = int((rows.leaked & rows.in_raw).sum())
     if leaked:
-        notes.append(
-            f"{leaked:,} raw rows match an eval row and are in no arm: removing them earns nothing here"
-        )
+        notes.append(f"{leaked:,} raw rows match an eval row and are in no arm: removing them earns nothing here")
     notes += [
-        f"{n:,} rows of the {name} file cannot be trained on and are left out"
-        for name, n in left_out.items()
-        if n
+        f"{n:,} rows of the {name} file cannot be trained on and are left out" for name, n in left_out.items() if n
     ]
     return notes

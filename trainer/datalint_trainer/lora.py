@@ -4,7 +4,6 @@ LoRA: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models"; rank
 """
 
 import hashlib
-import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +23,7 @@ RANK, ALPHA = 16, 32
 BATCH, WEIGHT_DECAY, WARMUP_SHARE = 16, 0.0, 0.1
 EPOCHS, MIN_STEPS, MAX_STEPS = 3, 40, 400
 CHECKPOINTS = 4
-EVAL_BATCH = 32
+HEAD_FACTOR = 10
 
 # Weights in safetensors cannot carry code; pickled ones can, so they are never asked for.
 _FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
@@ -110,9 +109,7 @@ def adapted(folder: Path, auto_class: Any, task_type: str, **options: Any) -> An
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     torch.manual_seed(0)
     try:
-        base = auto_class.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=dtype, **options
-        )
+        base = auto_class.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=dtype, **options)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise InputError(f"{folder}: transformers cannot load it ({str(error).splitlines()[0]})") from error
     config = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type=task_type)
@@ -125,16 +122,18 @@ def fine_tune(
     arms: Sequence[Arm],
     loss_of: Batch,
     learning_rate: float,
+    micro: int,
     schedule: Schedule,
     announce: Callable[[str], None],
     track: Callable[[int], Callable[[], None]],
 ) -> Iterator[tuple[Arm, int]]:
     """Train arm after arm from the same start; yields each arm while the model holds its best weights.
 
-    Best is the checkpoint with the least loss on the arm's own validation rows; the step is yielded too.
+    Best is the checkpoint with the least loss on the arm's own validation rows; the step is yielded too. `micro` is
+    how many rows go through the model at once; a batch of BATCH rows is made of several such parts.
     """
     start = _trainable(model)
-    announce(_cost(model, pool, arms, loss_of, learning_rate, schedule))
+    announce(_cost(model, pool, arms, loss_of, learning_rate, micro, schedule))
     _restore(model, start)
     advance = track(schedule.steps * len(arms))
     for arm in arms:
@@ -146,10 +145,10 @@ def fine_tune(
         best, best_step, best_weights = np.inf, schedule.steps, start
         for step in range(1, schedule.steps + 1):
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate * min(1.0, step / warmup)
-            _step(model, optimizer, loss_of, order[(step - 1) * BATCH : step * BATCH])
+                group["lr"] = group["peak"] * min(1.0, step / warmup)
+            _step(model, optimizer, loss_of, micro, order[(step - 1) * BATCH : step * BATCH])
             if step in schedule.checkpoints:
-                held = _held_loss(model, arm, loss_of)
+                held = _held_loss(model, arm, loss_of, micro)
                 if held < best:
                     best, best_step, best_weights = held, step, _trainable(model)
             advance()
@@ -165,14 +164,15 @@ def _cost(
     arms: Sequence[Arm],
     loss_of: Batch,
     learning_rate: float,
+    micro: int,
     schedule: Schedule,
 ) -> str:
     """Time two steps, and say what all of them will take."""
     order = batch_order(pool, arms[0], 2 * BATCH)
     optimizer = _optimizer(model, learning_rate)
-    _step(model, optimizer, loss_of, order[:BATCH])
+    _step(model, optimizer, loss_of, micro, order[:BATCH])
     began = time.perf_counter()
-    _step(model, optimizer, loss_of, order[BATCH:])
+    _step(model, optimizer, loss_of, micro, order[BATCH:])
     # A third more for validation and evaluation.
     minutes = (time.perf_counter() - began) * schedule.steps * len(arms) * 4 / 3 / 60
     device = "GPU" if torch.cuda.is_available() else "CPU"
@@ -182,25 +182,33 @@ def _cost(
     )
 
 
-def _step(model: Any, optimizer: torch.optim.Optimizer, loss_of: Batch, positions: IntArray) -> None:
+def _step(model: Any, optimizer: torch.optim.Optimizer, loss_of: Batch, micro: int, positions: IntArray) -> None:
     model.train()
     optimizer.zero_grad()
-    loss_of(model, positions).backward()
+    for part in _parts(positions, micro):
+        (loss_of(model, part) * (len(part) / len(positions))).backward()
     torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
     optimizer.step()
 
 
-def _held_loss(model: Any, arm: Arm, loss_of: Batch) -> float:
+def _held_loss(model: Any, arm: Arm, loss_of: Batch, micro: int) -> float:
     model.eval()
     with torch.no_grad():
-        parts = [arm.held[i : i + EVAL_BATCH] for i in range(0, len(arm.held), EVAL_BATCH)]
-        total = sum(float(loss_of(model, part)) * len(part) for part in parts)
+        total = sum(float(loss_of(model, part)) * len(part) for part in _parts(arm.held, 2 * micro))
     return total / len(arm.held)
 
 
+def _parts(positions: IntArray, size: int) -> list[IntArray]:
+    return [positions[i : i + size] for i in range(0, len(positions), size)]
+
+
 def _optimizer(model: Any, learning_rate: float) -> torch.optim.Optimizer:
-    trainable = [p for p in model.parameters() if p.requires_grad]
-    return torch.optim.AdamW(trainable, lr=learning_rate, weight_decay=WEIGHT_DECAY)
+    """A new classification head starts from nothing and has few steps, so it learns faster than the adapters."""
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    adapters = [p for name, p in named if "lora_" in name]
+    head = [p for name, p in named if "lora_" not in name]
+    groups = [{"params": adapters, "peak": learning_rate}, {"params": head, "peak": learning_rate * HEAD_FACTOR}]
+    return torch.optim.AdamW([group for group in groups if group["params"]], weight_decay=WEIGHT_DECAY)
 
 
 def _trainable(model: Any) -> dict[str, torch.Tensor]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from datalint_trainer.rows import Task
 from datalint_trainer.verdict import Interval, Word
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class ImpactReport:
     - seeds: the seeds of raw and clean.
     """
 
-    task: Literal["classification", "chat"]
+    task: Task
     verdict: Word
     decided_by: str
     model: Mapping[str, Any]
@@ -159,15 +160,11 @@ class ImpactReport:
         console.print(table)
 
         for baseline in self.baselines:
-            console.print(
-                Text(f"rival {baseline['name']}: {plain('accuracy', baseline['accuracy'])} accuracy")
-            )
+            console.print(Text(f"rival {baseline['name']}: {plain('accuracy', baseline['accuracy'])} accuracy"))
         if self.objective:
             goal = self.objective
             met = "met" if goal.met else "MISSED"
-            console.print(
-                Text(f"objective {goal.metric} {goal.operator} {goal.target:g}: {met} ({goal.value:.4g})")
-            )
+            console.print(Text(f"objective {goal.metric} {goal.operator} {goal.target:g}: {met} ({goal.value:.4g})"))
         for note in self.notes:
             console.print(Text(f"note: {note}", style="dim"))
 

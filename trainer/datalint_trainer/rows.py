@@ -6,6 +6,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ from datalint.examples import Example
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+
+Task: TypeAlias = Literal["classification", "chat"]
 
 CONVERSATIONS = ("chat", "sharegpt", "alpaca", "prompt-completion")
 MAX_ANSWERS, MAX_ANSWER_WORDS, MIN_ROWS_PER_ANSWER = 50, 5, 5
@@ -91,7 +94,7 @@ def groups(texts: Sequence[str]) -> IntArray:
     return np.array([numbers.setdefault(loose(text), len(numbers)) for text in texts], dtype=np.int64)
 
 
-def detect_task(examples: Sequence[Example]) -> str:
+def detect_task(examples: Sequence[Example]) -> Task:
     """Say whether rows are "classification" or "chat".
 
     Rows with a label are; so are prompt and answer rows whose answers come from a small closed set, because
@@ -119,7 +122,7 @@ def detect_task(examples: Sequence[Example]) -> str:
     return "classification" if closed else "chat"
 
 
-def training_rows(examples: Sequence[Example], task: str) -> tuple[Row, ...]:
+def training_rows(examples: Sequence[Example], task: Task) -> tuple[Row, ...]:
     """What can be trained on; rows without a label or without a trained answer are left out."""
     to_row = _labelled if task == "classification" else _conversation
     return tuple(row for row in map(to_row, examples) if row)

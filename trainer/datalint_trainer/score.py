@@ -26,6 +26,7 @@ def tempered(logits: FloatArray, truth: IntArray, half: npt.NDArray[np.bool_]) -
 
     - returns (rows, classes).
     """
+
     def scaled(temperature: float) -> FloatArray:
         return np.asarray(log_softmax(logits / temperature, axis=-1))
 

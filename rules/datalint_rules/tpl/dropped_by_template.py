@@ -1,25 +1,21 @@
 """TPL002."""
 
 import json
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.conversation import Dialogue
 from datalint.rule import Rule, Sample, none
-from datalint.tokens import Rendered
+from datalint.tokens import Conversation, Rendered, render_rows
+from datalint_rules.tpl.parts import Part, form_of, parts_of
 
 _CHATML = (
     "{% for m in messages %}{% if m.role in ['system', 'user', 'assistant'] %}"
     "[{{ m.role }}]{{ m.content | trim }}\n{% endif %}{% endfor %}"
 )
-# Reasoning that a template takes out of an answer: tagged, or all before a closing tag alone.
-_REASONING = re.compile(r"<(think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)|\A.*?</(?:think|thinking)>", re.DOTALL)
 
 
 def _sample(*messages: dict[str, Any], **columns: Any) -> Sample:
@@ -44,8 +40,9 @@ class DroppedByTemplate(Rule):
     ## What it does
     Renders every row that has message lists, and looks in the result for each message's content, the name and
     argument values of each tool call, each tool result and the declared tools. White space is collapsed on
-    both sides, JSON escapes are allowed for. Reasoning that a template removes is TPL003's, a row that raises
-    TPL001's. Rows with messages are rendered as they are, ShareGPT rows with their usual roles.
+    both sides, JSON escapes are allowed for; a tag put into each part tells short texts that stand elsewhere,
+    too. Reasoning that a template removes is TPL003's, a row that raises TPL001's. Rows with messages are
+    rendered as they are, ShareGPT rows with their usual roles.
 
     ## Why is this bad?
     Many stock templates skip a role that they do not know, tool calls or results, without an error: the model
@@ -93,91 +90,53 @@ class DroppedByTemplate(Rule):
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
         """A finding for each content, call or result that is not in the render."""
+        shown = [(dialogue, result.text) for dialogue, result in chunk.rendered if isinstance(result, Rendered)]
+        if not shown:
+            return none()
+        seen = [(dialogue, *parts_of(dialogue), text) for dialogue, text in shown]
+        lost = [{part.key for part in parts if not _shows(text, part)} for _, parts, _, text in seen]
+        # One tagged conversation of each form tells what the template drops; rows where that would be news are
+        # tagged themselves, since templates also look into texts.
+        first = {form_of(dialogue): number for number, (dialogue, _) in reversed(list(enumerate(shown)))}
+        dropped = dict(zip(first, _dropped(chunk, [seen[number] for number in first.values()]), strict=True))
+        doubtful = [n for n, (dialogue, _) in enumerate(shown) if dropped[form_of(dialogue)] - lost[n]]
+        for number, keys in zip(doubtful, _dropped(chunk, [seen[n] for n in doubtful]), strict=True):
+            lost[number] |= keys
         found = [
-            (dialogue.row, pointer, what)
-            for dialogue, result in chunk.rendered
-            if isinstance(result, Rendered)
-            for pointer, what in _absent(dialogue, result.text)
+            (dialogue.row, part.pointer, part.what)
+            for (dialogue, parts, _, _), keys in zip(seen, lost, strict=True)
+            for part in parts
+            # A call that is dropped takes its arguments along.
+            if part.key in keys and not (len(part.key) > 2 and part.key[:2] in keys)
         ]
         schema = {"row": pl.UInt32, "pointer": pl.String, "what": pl.String}
         # Both sides of a preference row hold its prompt.
         return pl.DataFrame(found, schema=schema, orient="row").unique(maintain_order=True) if found else none()
 
 
-def _absent(dialogue: Dialogue, text: str) -> Iterator[tuple[str, str]]:
-    render = _Render(text)
-    for pointer, message in zip(dialogue.contents, dialogue.conversation.messages, strict=True):
-        role = message.get("role")
-        if not all(render.shows(part) for part in _contents(message.get("content"), answer=role == "assistant")):
-            yield pointer, f"the content of the {role} turn" if role != "tool" else "the tool result"
-        calls = message.get("tool_calls")
-        for index, call in enumerate(calls if isinstance(calls, list) else []):
-            place = pointer if dialogue.mapped else f"{pointer.rpartition('/')[0]}/tool_calls/{index}"
-            yield from ((place, what) for what in _absent_call(call, render))
-    names = [name for tool in dialogue.conversation.tools or [] if (name := _function(tool).get("name"))]
-    if names and not any(render.shows(name) for name in names):
-        yield "/tools", "the list of tools"
+def _dropped(chunk: Chunk, seen: list[tuple[Dialogue, list[Part], Conversation, str]]) -> list[set[tuple[Any, ...]]]:
+    """Keys of the parts whose tags are not in the render of the tagged conversation; none where that raises."""
+    template = chunk.target.template
+    assert template is not None
+    renders = render_rows(template, [tagged for _, _, tagged, _ in seen])
+    return [
+        {part.key for part in parts if part.tag is not None and part.tag not in result.text}
+        if isinstance(result, Rendered)
+        else set()
+        for (_, parts, _, _), result in zip(seen, renders, strict=True)
+    ]
 
 
-def _absent_call(call: Any, render: "_Render") -> Iterator[str]:
-    name, arguments = _function(call).get("name"), _function(call).get("arguments")
-    if isinstance(name, str) and not render.shows(name):
-        yield f"the tool call {name}"
-        return
-    if isinstance(arguments, str):
-        arguments = None if render.shows(arguments) else _decoded(arguments)
-    for key, value in arguments.items() if isinstance(arguments, dict) else []:
-        if not all(render.shows(leaf) for leaf in _leaves(value)):
-            yield f"the argument {key} of the tool call {name}"
+def _shows(text: str, part: Part) -> bool:
+    return any(all(_is_in(text, value) for value in group) for group in part.groups)
 
 
-def _function(item: Any) -> dict[str, Any]:
-    inner = item.get("function", item) if isinstance(item, dict) else None
-    return inner if isinstance(inner, dict) else {}
-
-
-def _decoded(text: str) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        return {"(all)": text}
-
-
-def _contents(content: Any, *, answer: bool) -> Iterator[Any]:
-    """The texts of a message that must be in the render, reasoning left out of an assistant's."""
-    if isinstance(content, str):
-        yield from _REASONING.sub("\0", content).split("\0") if answer else [content]
-    elif isinstance(content, list):
-        blocks = [block.get("text") if isinstance(block, dict) else block for block in content]
-        yield from (part for block in blocks if block is not None for part in _contents(block, answer=answer))
-    else:
-        yield from _leaves(content)
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _leaves(item)
-    elif value is not None:
-        yield value
-
-
-@dataclass(frozen=True, slots=True)
-class _Render:
-    """A rendered text that can be asked whether it shows a value."""
-
-    text: str
-
-    def shows(self, value: Any) -> bool:
-        forms = _forms(value)
-        if forms[0].strip() in self.text:
-            return True
-        folded = _folded(self.text)
-        return any(_folded(form) in folded for form in forms)
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.split())
+def _is_in(text: str, value: Any) -> bool:
+    forms = _forms(value)
+    if forms[0].strip() in text:
+        return True
+    folded = " ".join(text.split())
+    return any(" ".join(form.split()) in folded for form in forms)
 
 
 def _forms(value: Any) -> list[str]:
@@ -185,10 +144,4 @@ def _forms(value: Any) -> list[str]:
     if not isinstance(value, str):
         return [json.dumps(value), str(value)]
     once = json.dumps(value, ensure_ascii=False)[1:-1]
-    return [
-        value,
-        once,
-        json.dumps(once, ensure_ascii=False)[1:-1],
-        json.dumps(value)[1:-1],
-        repr(value)[1:-1],
-    ]
+    return [value, once, json.dumps(once, ensure_ascii=False)[1:-1], json.dumps(value)[1:-1], repr(value)[1:-1]]

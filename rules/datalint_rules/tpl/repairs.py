@@ -109,6 +109,22 @@ def without_lists(messages: Messages) -> Messages | None:
     return None if done == messages else done
 
 
+def with_lists(messages: Messages) -> Messages | None:
+    """Texts as lists of one content block, which templates of models that see images want."""
+    texts = [isinstance(m.get(_key(m)), str) for m in messages]
+    done = [
+        {**m, _key(m): [{"type": "text", "text": m[_key(m)]}]} if text else m
+        for m, text in zip(messages, texts, strict=True)
+    ]
+    return done if any(texts) else None
+
+
+def without_tools(messages: Messages) -> Messages | None:
+    """Without tool results and the calls before them."""
+    done = [m for m in messages if role_of(m) != "tool" and not _has_calls(m)]
+    return None if len(done) == len(messages) else alternating(done) or done
+
+
 # In the order of asking: the first whose change lets the template render names the cause.
 REPAIRS: Sequence[tuple[str, Callable[[Messages], Messages | None]]] = (
     ("system turn unsupported", without_system),
@@ -117,5 +133,7 @@ REPAIRS: Sequence[tuple[str, Callable[[Messages], Messages | None]]] = (
     ("form of tool arguments", other_arguments),
     ("null content", without_null),
     ("content is a list", without_lists),
+    ("content is no list", with_lists),
+    ("tool turns unsupported", without_tools),
 )
 FIXABLE = dict(REPAIRS[:3])

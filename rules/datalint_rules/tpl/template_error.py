@@ -33,8 +33,8 @@ class TemplateError(Rule):
     Renders every row that has message lists with the template, in a sandboxed process with limits, and
     reports what raises, in the template's own words. The cause is found by trying: the row is rendered again
     without system turns, with neighbours of one role joined, with tool arguments in the other form, without
-    null contents, and with lists of blocks as text. A template that runs into the limits three times is given
-    up.
+    null contents, with lists of blocks as text and texts as lists, and without tool turns. A template that
+    runs into the limits three times is given up.
 
     ## Why is this bad?
     The trainer stops at this row, or drops it with a line in a log.

@@ -1,0 +1,225 @@
+"""clean, then restore: the input again, byte for byte, whatever it looked like."""
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import datalint
+from cleaner_helpers import contents, lines, rows_in, rows_read
+from datalint.cleaner import restore
+from datalint.fingerprint import canonical
+
+OFF = {"isolated": True, "select": ["FMT001", "DUP001", "FMT104"]}
+
+
+def there_and_back(name: str, content: bytes, **options: Any) -> tuple[bytes, datalint.cleaner.CleanResult, Path]:
+    """Clean a file in a folder of its own; what restore makes of it, the result, and the folder."""
+    folder = Path(tempfile.mkdtemp(prefix="datalint-test-"))
+    (folder / "in").mkdir()
+    (folder / "in" / name).write_bytes(content)
+    result = datalint.clean(folder / "in", out=folder / "out", **{**OFF, **options})
+    restore(folder / "out", out=folder / "back")
+    assert (folder / "in" / name).read_bytes() == content
+    return (folder / "back" / name).read_bytes(), result, folder
+
+
+def balanced(result: Any) -> bool:
+    return all(
+        file.rows_in == file.rows_out + file.rows_removed + file.rows_unreadable
+        and len(rows_in(result.out / file.output)) == file.rows_out
+        for file in result.files
+    )
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+scalars = st.one_of(
+    texts,
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
+    max_leaves=8,
+)
+messages = st.lists(
+    st.fixed_dictionaries(
+        {"role": st.sampled_from(["user", "assistant", "tool"])},
+        optional={"content": st.one_of(texts, st.none()), "name": texts, "tool_calls": st.lists(values, max_size=2)},
+    ),
+    max_size=3,
+)
+rows = st.one_of(
+    st.fixed_dictionaries({"prompt": texts, "completion": texts}, optional={"meta": values, "id": scalars}),
+    st.fixed_dictionaries({"messages": messages}, optional={"tools": values}),
+    st.dictionaries(texts, values, min_size=1, max_size=3),
+)
+
+
+@st.composite
+def records(draw: Any) -> bytes:
+    """One line of JSON Lines in somebody's style, or something that is none."""
+    row = draw(rows)
+    layout = draw(st.sampled_from([(", ", ": "), (",", ":"), (" , ", " : "), (",", ": ")]))
+    text = json.dumps(row, ensure_ascii=draw(st.booleans()), separators=layout, sort_keys=draw(st.booleans()))
+    kind = draw(st.integers(0, 20))
+    odd = {
+        0: "",
+        1: "{" + text,
+        2: "[" + text + ", " + text + "]",
+        3: "  " + text + "\t",
+        4: text + text,
+        5: text.replace("/", "\\/"),
+        6: '{"a": "\\ud83d"}',
+    }
+    return odd.get(kind, text).encode()
+
+
+@st.composite
+def json_lines(draw: Any) -> bytes:
+    """A file, with its byte order mark, line ends and end."""
+    end = draw(st.sampled_from([b"\n", b"\n", b"\r\n"]))
+    body = end.join(draw(st.lists(records(), min_size=1, max_size=12)))
+    mark = b"\xef\xbb\xbf" if draw(st.integers(0, 5)) == 0 else b""
+    return mark + body + draw(st.sampled_from([b"", end, end + end, b"\n \n"]))
+
+
+@given(json_lines())
+@settings(max_examples=150, deadline=None)
+def test_json_lines_come_back_byte_for_byte(content: bytes) -> None:
+    back, result, _ = there_and_back("train.jsonl", content)
+    assert back == content
+    assert balanced(result)
+
+
+@given(json_lines())
+@settings(max_examples=60, deadline=None)
+def test_rows_are_read_from_the_output_as_they_were_read_from_the_input(content: bytes) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="datalint-test-"))
+    (folder / "train.jsonl").write_bytes(content)
+    datalint.clean(folder / "train.jsonl", out=folder / "out", isolated=True, select=["FMT104"])
+    before = [canonical(row) for row in rows_read(folder / "train.jsonl") if row is not None]
+    assert [canonical(row) for row in rows_read(folder / "out" / "train.parquet")] == before
+
+
+@given(json_lines())
+@settings(max_examples=40, deadline=None)
+def test_a_second_clean_changes_nothing(content: bytes) -> None:
+    _, result, folder = there_and_back("train.jsonl", content, unsafe_fixes=True)
+    again = datalint.clean(result.out, out=folder / "again", **OFF, unsafe_fixes=True)
+    assert (again.rows_removed, again.rows_changed) == (0, 0)
+    assert rows_in(folder / "again" / "train.parquet") == rows_in(result.out / "train.parquet")
+    assert not rows_in(folder / "again" / "changes.parquet")
+
+
+cells = st.text(st.sampled_from('ab ,;"\n\r\tü'), max_size=6)
+
+
+@given(st.lists(st.lists(cells, min_size=2, max_size=2), min_size=1, max_size=8), st.data())
+@settings(max_examples=80, deadline=None)
+def test_csv_comes_back_byte_for_byte(table: list[list[str]], data: Any) -> None:
+    text = io.StringIO(newline="")
+    quoting = data.draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    writer = csv.writer(text, quoting=quoting, lineterminator=data.draw(st.sampled_from(["\n", "\r\n"])))
+    writer.writerow(["prompt", "completion"])
+    writer.writerows(table)
+    content = text.getvalue().encode()
+    content = content if data.draw(st.booleans()) else content.rstrip(b"\r\n")
+    back, result, _ = there_and_back("train.csv", content, select=["FMT013", "DUP001"])
+    assert back == content
+    assert balanced(result)
+
+
+@given(st.lists(rows, min_size=1, max_size=6), st.sampled_from([None, 2, 4, "\t"]), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_json_documents_come_back_byte_for_byte(some: list[Any], indent: Any, ascii_only: bool) -> None:
+    content = json.dumps(some, indent=indent, ensure_ascii=ascii_only).encode() + b"\n"
+    back, result, _ = there_and_back("train.json", content)
+    assert back == content
+    assert balanced(result)
+
+
+def test_an_indented_document_is_rebuilt_from_its_rows() -> None:
+    rows = [{"prompt": f"question {i}", "completion": f"answer {i}", "meta": {"n": [i]}} for i in range(50)]
+    back, result, _ = there_and_back("train.json", json.dumps(rows, indent=2).encode())
+    assert json.loads(back) == rows
+    kept = rows_in(result.out / "originals.parquet")
+    assert [row["kind"] for row in kept] == ["gap", "gap"]  # the brackets
+
+
+@pytest.mark.parametrize(
+    "dump",
+    [
+        lambda row: json.dumps(row),
+        lambda row: json.dumps(row, ensure_ascii=False),
+        lambda row: json.dumps(row, separators=(",", ":")),
+        lambda row: json.dumps(row, separators=(",", ":")).replace("/", "\\/"),
+    ],
+)
+def test_a_style_that_many_writers_have_needs_no_originals(dump: Any) -> None:
+    rows = [
+        {"messages": [{"role": "user", "content": f"a/b é {i}"}, {"role": "assistant", "content": None, "tool_calls": [{"n": i}]}]}
+        for i in range(200)
+    ]
+    content = "".join(dump(row) + "\n" for row in rows).encode()
+    back, result, _ = there_and_back("train.jsonl", content)
+    assert back == content
+    assert not rows_in(result.out / "originals.parquet")
+
+
+def test_compressed_files_come_back_as_what_they_decompress_to() -> None:
+    content = lines(*({"prompt": f"p{i}", "completion": f"c{i}"} for i in range(100))).encode()
+    back, result, _ = there_and_back("train.jsonl.gz", gzip.compress(content))
+    assert gzip.decompress(back) == content
+    assert result.files[0].output == "train.parquet"
+    assert result.files[0].content_sha256 == hashlib.sha256(content).hexdigest()
+    packed = pa.compress(content, codec="zstd", asbytes=True)
+    back, _, _ = there_and_back("train.jsonl.zst", packed)
+    assert pa.decompress(back, decompressed_size=len(content), codec="zstd", asbytes=True) == content
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_utf_16_comes_back(encoding: str) -> None:
+    content = lines({"prompt": "Grüße", "completion": "😀"}, "not json", {"prompt": "b", "completion": "c"}).encode(encoding)
+    back, result, _ = there_and_back("train.jsonl", content)
+    assert back == content
+    assert result.files[0].rebuild == "text"
+    assert (result.rows_out, result.rows_unreadable) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("train.jsonl", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"),
+        ("train.jsonl", b""),
+        ("train.parquet", b"PAR1 this is none PAR1"),
+        ("train.jsonl.gz", gzip.compress(lines({"prompt": "a" * 5000, "completion": "b"}).encode())[:-12]),
+        ("train.jsonl", b"\n\n\n"),
+        ("train.csv", b"prompt,completion\n"),
+        ("train.jsonl", b"\x80\x04garbage"),
+    ],
+)
+def test_a_file_that_is_no_data_is_kept_whole(name: str, content: bytes) -> None:
+    back, result, _ = there_and_back(name, content)
+    assert back == content
+    assert balanced(result)
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    rows = [{"prompt": f"p{i % 7}", "completion": f"c{i % 5}", "extra": {"n": i}} for i in range(300)]
+    (tmp_path / "train.jsonl").write_text(lines(*rows, "broken"))
+    for out in ("one", "two"):
+        datalint.clean(tmp_path / "train.jsonl", out=tmp_path / out, **OFF)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")

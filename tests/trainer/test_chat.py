@@ -1,0 +1,185 @@
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from tiny_model import TEMPLATE, make_model
+
+from datalint.errors import InputError, TokenizerError, UsageError
+from datalint.examples import Example, Turn
+from datalint_trainer import lora
+from datalint_trainer.chat_tokens import Reader, swapped
+from datalint_trainer.impact import impact
+from datalint_trainer.rows import training_rows
+
+pytestmark = pytest.mark.train
+
+COLOURS = ["red", "green", "blue", "black", "white", "brown", "grey", "pink"]
+
+
+def talk(number: int, *turns: tuple[str, str]) -> Example:
+    messages = [{"role": role, "content": text} for role, text in turns]
+    made = tuple(
+        Turn(role, text, role == "assistant", f"/messages/{i}/content") for i, (role, text) in enumerate(turns)
+    )
+    return Example(number, {"messages": messages}, "chat", made, "", None)
+
+
+def question(number: int) -> Example:
+    colour, thing = COLOURS[number % 8], f"thing {number}"
+    return talk(number, ("user", f"What colour is {thing}?"), ("assistant", f"I think that {thing} is {colour} today."))
+
+
+DATA = [question(i) for i in range(300)]
+TEXTS = [TEMPLATE, *(turn.content for example in DATA for turn in example.turns)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_model(tmp_path_factory.mktemp("model"), TEXTS)
+
+
+@pytest.fixture(scope="module")
+def reader(folder):
+    return Reader.load(folder, None, None, None)
+
+
+def read(reader, *examples, max_length=128):
+    return reader.read(training_rows(examples, "chat"), max_length)
+
+
+def test_only_what_the_assistant_says_is_trained(reader):
+    conversation = talk(0, ("user", "hi"), ("assistant", "ho"), ("user", "What?"), ("assistant", "yes"))
+    (tokens,), _ = read(reader, conversation)
+    seen = reader.tokenizer.decode(tokens.ids[tokens.trained].tolist())
+    assert seen == "ho<|im_end|>\nyes<|im_end|>\n"
+    assert reader.tokenizer.decode(tokens.ids[tokens.answer : tokens.end].tolist()) == "yes<|im_end|>\n"
+    assert (tokens.trained_bytes, tokens.answer_bytes) == (5, 3)
+
+
+def test_a_turn_with_its_training_switched_off_is_not_trained(reader):
+    off = talk(0, ("user", "hi"), ("assistant", "ho"), ("user", "What?"), ("assistant", "yes"))
+    turns = tuple(turn._replace(trained=False) if i == 1 else turn for i, turn in enumerate(off.turns))
+    (tokens,), _ = read(reader, Example(0, off.value, "chat", turns, "", None))
+    assert reader.tokenizer.decode(tokens.ids[tokens.trained].tolist()) == "yes<|im_end|>\n"
+
+
+def test_string_prompts_are_rendered_in_the_roles_that_they_mean(reader):
+    turns = (Turn("user", "hi", False, "/prompt"), Turn("assistant", "ho", True, "/completion"))
+    strings = Example(0, {"prompt": "hi", "completion": "ho"}, "prompt-completion", turns, "", None)
+    (tokens,), _ = read(reader, strings)
+    (other,), _ = read(reader, talk(0, ("user", "hi"), ("assistant", "ho")))
+    assert tokens.ids.tolist() == other.ids.tolist()
+
+
+def test_what_does_not_fit_is_left_out_and_told(reader):
+    long, empty = talk(1, ("user", "hi"), ("assistant", "ho " * 200)), talk(2, ("user", "hi"), ("assistant", ""))
+    found, reasons = read(reader, DATA[0], long, empty)
+    assert [tokens is not None for tokens in found] == [True, False, False]
+    assert reasons == Counter({"longer than 128 tokens": 1, "with an empty answer": 1})
+
+
+def test_a_foreign_prompt_never_costs_answer_tokens(reader):
+    far = talk(9, ("user", "where " * 60), ("assistant", "here"))
+    found, _ = read(reader, *DATA[:4], far, max_length=80)
+    for own, foreign in zip(found, swapped(found, 80), strict=True):
+        assert foreign.ids[foreign.answer : foreign.end].tolist() == own.ids[own.answer : own.end].tolist()
+        assert foreign.ids[: foreign.answer].tolist() != own.ids[: own.answer].tolist()
+        assert len(foreign.ids) <= 80
+
+
+@pytest.fixture(scope="module")
+def report(folder):
+    spoilt = [
+        talk(
+            i,
+            *(
+                (turn.role, turn.content) if turn.role == "user" else (turn.role, "As an AI I cannot.")
+                for turn in e.turns
+            ),
+        )
+        if i % 3 == 0
+        else e
+        for i, e in enumerate(DATA[:60])
+    ]
+    clean = [e for i, e in enumerate(spoilt) if i % 3]
+    said: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lora, "MIN_STEPS", 4)
+        patch.setattr(lora, "MAX_STEPS", 4)
+        found = impact(spoilt, clean, DATA[60:], model=str(folder), seeds=1, placebos=3, announce=said.append)
+    return found, said
+
+
+def test_every_arm_is_measured_and_the_cost_is_told_first(report):
+    found, said = report
+    assert found.task == "chat"
+    assert [(arm.name, arm.rows) for arm in found.arms] == [("raw", 60), ("clean", 40)] + [
+        (f"placebo-{j}", 40) for j in range(3)
+    ]
+    assert said[0].startswith("5 fine-tunings of 4 steps with 16 rows each, about 1 minutes")
+
+
+def test_the_chat_report(report):
+    found = report[0].to_dict()
+    assert found["decided_by"] == "bits per byte and prompt sensitivity, after Holm"
+    assert found["verdict"] in ("helped", "hurt", "no measurable difference")
+    metrics = found["arms"][0]["metrics"]
+    assert metrics["perplexity"] == pytest.approx(math.exp(metrics["log_loss"]))
+    assert set(found["clean_minus_raw"]) == {"metric", "bits_per_byte", "prompt_sensitivity"}
+    assert found["clean_minus_raw"]["metric"]["estimate"] == -found["clean_minus_raw"]["bits_per_byte"]["estimate"]
+    assert found["baselines"][0]["bits_per_byte"] > 0
+    assert found["model"]["method"] == "LoRA, rank 16"
+
+
+def test_bits_per_byte_of_a_model_that_knows_nothing(report):
+    base = report[0].baselines[0]
+    assert base["log_loss"] == pytest.approx(math.log(400), rel=0.1)
+    assert base["prompt_sensitivity"] == pytest.approx(0, abs=0.1)
+
+
+def test_chat_rows_need_a_model():
+    with pytest.raises(UsageError, match="--model"):
+        impact(DATA[:30], DATA[:30], DATA[30:])
+
+
+def test_a_model_that_is_not_there(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(InputError, match="no such model folder"):
+        lora.resolve("./nowhere")
+    import huggingface_hub.constants as constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match="not to be had from the model hub") as told:
+        lora.resolve("nobody/nothing-of-that-name")
+    assert "\n" not in str(told.value)
+
+
+def test_a_folder_without_weights(tmp_path):
+    with pytest.raises(InputError, match=r"no \*.safetensors weights"):
+        lora.resolve(str(tmp_path))
+
+
+def test_a_model_without_a_chat_template(tmp_path):
+    bare = make_model(tmp_path / "bare", TEXTS, template=None)
+    with pytest.raises(TokenizerError, match="no chat template; give one with --chat-template"):
+        impact(DATA[:30], DATA[:30], DATA[30:], model=str(bare))
+
+
+def test_a_tokenizer_of_another_model(folder, tmp_path):
+    small = make_model(tmp_path / "small", TEXTS[:2])
+    assert Reader.load(small, None, None, None).tokenizer.size < Reader.load(folder, None, None, None).tokenizer.size
+    with pytest.raises(InputError, match="give the model's own tokenizer"):
+        impact(DATA[:30], DATA[:30], DATA[30:], model=str(small), tokenizer=folder)
+
+
+def test_classification_rows_fine_tune_the_same_model(folder, monkeypatch):
+    monkeypatch.setattr(lora, "MIN_STEPS", 4)
+    monkeypatch.setattr(lora, "MAX_STEPS", 4)
+    pairs = [(f"thing {i} is {COLOURS[i % 3]}", COLOURS[i % 3]) for i in range(300)]
+    rows = [Example(i, {}, "classification", (), text, label) for i, (text, label) in enumerate(pairs)]
+    found = impact(rows[:60], rows[:50], rows[60:], model=str(folder), seeds=1, placebos=2)
+    assert found.task == "classification"
+    assert found.model["method"] == "LoRA, rank 16"
+    assert {arm.steps for arm in found.arms} <= {1, 2, 3, 4}
+    assert all(np.isfinite(arm.metrics["log_loss"]) for arm in found.arms)
