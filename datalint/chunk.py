@@ -4,28 +4,27 @@ Views are built when a rule first asks for them and then shared by all rules of 
 reads `turns`, one over any text in the row reads `texts`, one that compares rows reads `compared` or `keys`.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from datalint.compared import Compared, compared, strings
 from datalint.dedup import normalise
 from datalint.fingerprint import canonical, digest
-from datalint.formats import ROLES, Shape, Turn, as_text, escape, shape_of, turns_of
+from datalint.formats import Shape, Turn, as_text, shape_of, turns_of
 from datalint.source import Block, DataFile
+from datalint.target import Target
 
 if TYPE_CHECKING:
     from datalint.conversation import Dialogue
-    from datalint.tokens import ChatTemplate, Rendered, RenderError, Tokenizer
+    from datalint.tokens import Rendered, RenderError
 
 # The date that templates are told: two runs over the same data must find the same.
 _TODAY = datetime(2026, 1, 1)
-# Stands between the parts of a row that is compared: no text that white-space folding could make or eat.
-_PART = "\x00"
 _TURNS = {
     "row": pl.UInt32,
     "turn": pl.UInt32,
@@ -47,37 +46,6 @@ _FAULTS = {
     "fix_kind": pl.String,
     "fix_safety": pl.String,
 }
-
-
-@dataclass(frozen=True)
-class Target:
-    """What the data is for: the model's tokenizer and template, the trainer's cut and its loss.
-
-    Loaded when a rule first asks, in the process that asks; an unreadable folder raises TokenizerError.
-    """
-
-    tokenizer_dir: Path | None = None
-    chat_template: Path | None = None
-    max_length: int | None = None
-    loss: str | None = None  # assistant, completion, all; None: what fits the format
-    profile: str | None = None
-
-    @cached_property
-    def template(self) -> "ChatTemplate | None":
-        """The chat template, or None where neither a file nor the tokenizer's folder gives one."""
-        from datalint.tokens import load_template
-
-        if self.tokenizer_dir is None and self.chat_template is None:
-            return None
-        template = load_template(self.tokenizer_dir, self.chat_template)
-        return replace(template, now=_TODAY) if template.named else None
-
-    @cached_property
-    def tokenizer(self) -> "Tokenizer | None":
-        """The tokenizer, or None without a folder or where the folder has no tokenizer.json."""
-        from datalint.tokens import load_tokenizer
-
-        return None if self.tokenizer_dir is None else load_tokenizer(self.tokenizer_dir)
 
 
 @dataclass(frozen=True)
@@ -161,7 +129,7 @@ class Chunk:
             (row, pointer, text, role)
             for row, value in enumerate(self.values)
             if value is not None
-            for pointer, text, role in _strings(value, "", None)
+            for pointer, text, role in strings(value, "", None)
         ]
         rows, pointers, texts, roles = zip(*flat, strict=True) if flat else ((), (), (), ())
         return pl.DataFrame(
@@ -187,7 +155,7 @@ class Chunk:
         )
 
     @cached_property
-    def compared(self) -> list["Compared"]:
+    def compared(self) -> list[Compared]:
         """What rows are compared by, one entry a readable row, normalised (NFKC, casefold, white space folded)."""
         some = [
             (row, value, shape, turns)
@@ -201,7 +169,7 @@ class Chunk:
             for text in ([turn.content for turn in turns] or [canonical(value).decode()])
         ]
         folded = iter(normalise(pl.Series(texts, dtype=pl.String)).to_list())
-        return [_compared(*item, [next(folded) or "" for _ in item[3] or (None,)]) for item in some]
+        return [compared(*item, [next(folded) or "" for _ in item[3] or (None,)]) for item in some]
 
     @cached_property
     def keys(self) -> pl.DataFrame:
@@ -240,49 +208,3 @@ class Chunk:
     def told(self, code: str) -> pl.DataFrame:
         """The reader's faults of one code, as a rule's findings: row, line, pointer, reason, fix_kind, fix_safety."""
         return self.faults.filter(pl.col("code") == code).drop("code")
-
-
-def _strings(value: Any, pointer: str, role: str | None) -> Iterator[tuple[str, str, str | None]]:
-    """Every string leaf as (pointer, text, role of the message it stands in)."""
-    if isinstance(value, str):
-        yield pointer, value, role
-    elif isinstance(value, dict):
-        said = value.get("role", value.get("from"))
-        speaks = isinstance(said, str)
-        role = ROLES.get(said, said) if isinstance(said, str) else role
-        for key, item in value.items():
-            if not (speaks and key in ("role", "from")):
-                yield from _strings(item, f"{pointer}/{escape(key)}", role)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _strings(item, f"{pointer}/{index}", role)
-
-
-class Compared(NamedTuple):
-    """One row as it is held against others."""
-
-    row: int
-    format: str
-    text: str  # contents of all turns as written, a line each: near-duplicates
-    whole: str  # roles, contents, calls and label: exact duplicates
-    contexts: tuple[tuple[int, str], ...]  # (turn, everything before it) for each trained answer: leaks, conflicts
-    answer: str | None  # the last trained answer: conflicts
-
-
-def _compared(row: int, value: dict[str, Any], shape: Shape, turns: list[Turn], folded: list[str]) -> Compared:
-    if not turns:
-        text = "\n".join(text for _, text, _ in _strings(value, "", None))
-        return Compared(row, shape.format, text, folded[0], (), None)
-    said = [f"{t.role}{_PART}{part}{_PART}{t.calls or ''}" for t, part in zip(turns, folded, strict=True)]
-    label = value.get(shape.fields.get("label", "label"))
-    whole = _PART.join(said) + ("" if label is None else _PART + " ".join(as_text(label).casefold().split()))
-    text = "\n".join(t.content for t in turns if t.content and t.field != "label")
-    if shape.format == "text":
-        return Compared(row, shape.format, text, whole, ((0, said[0]),) if folded[0] else (), None)
-    # A rejected answer is not what the model is to say.
-    answers = [i for i, t in enumerate(turns) if t.trained and t.field != "rejected"]
-    ends = answers or ([len(turns)] if shape.format == "prompt-only" else [])
-    contexts = tuple((end, _PART.join(said[:end])) for end in ends if any(folded[:end]))
-    last = answers[-1] if answers else None
-    answer = None if last is None else folded[last] + (_PART + (turns[last].calls or "") if turns[last].calls else "")
-    return Compared(row, shape.format, text, whole, contexts, answer)

@@ -111,18 +111,21 @@ class Fixes:
 
     rules: Mapping[str, Rule]
     rounds: tuple[Round, ...] = ()
+    columns: Mapping[int, Sequence[str]] = field(default_factory=dict)  # file -> columns that every row will have
 
     def then(self, found: pl.DataFrame, *, unsafe: bool) -> "Fixes":
         """With one more round, made from the findings on the rows as they are now."""
         return replace(self, rounds=(*self.rounds, _round(found, self, unsafe=unsafe)))
 
     def __call__(self, file: int, block: Block) -> Block:
-        """The block as the next check is to see it.
+        """The block as the next check is to see it: as it will be stored.
 
-        Its bytes are those that tell stored rows apart: two rows that differ in white space alone are one and the same
-        once they are written.
+        Rows have all columns of their file, and bytes that tell stored rows apart: two rows that differ in white space
+        alone are one and the same once they are written.
         """
         values = self.repaired(file, block).values
+        if void := dict.fromkeys(self.columns.get(file, ())):
+            values = [None if value is None else void | value for value in values]
         raw = [b"" if value is None else canonical(value) for value in values]
         ends = np.cumsum([len(text) for text in raw], dtype=np.int64)
         starts = ends - np.array([len(text) for text in raw], dtype=np.int64)

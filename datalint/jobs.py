@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from datalint.chunk import Target
 from datalint.config import Dataset, Settings
 from datalint.engine import Job
 from datalint.errors import InputError, UsageError
 from datalint.source import DataFile, discover
 from datalint.suppress import matches
+from datalint.target import Target
 
 SPLITS = ("train", "eval", "reference")
 

@@ -26,10 +26,10 @@ _ASSIGNS = r"['\"\\]{0,4}[ \t]{0,8}(?:=>|[:=])[ \t]{0,8}['\"\\]{0,4}"
 class Kind:
     """One vendor's credential.
 
-    `pattern` means the same to Python's `re` and to Rust's regex, takes linear time in both and captures nothing;
-    `literals`: no match without one of them; `edge`: the characters that may not touch it on either side; `before`:
-    what stands in front of it. `classes`: how many of upper case, lower case and digits a real one has at least,
-    for one is no token of random characters at all, and nothing is asked of it.
+    `pattern` means the same to Python's `re` and to Rust's regex, takes linear time in both and captures nothing. It,
+    or what must stand `before` it, begins with one of `literals`. `edge`: the characters that may not touch it on
+    either side. `classes`: how many of upper case, lower case and digits a real one has at least; 0 where it is no
+    token of random characters, so that nothing can be asked of it.
     """
 
     name: str
@@ -46,7 +46,10 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "AWS secret access key",
         r"[0-9A-Za-z/+]{40}",
-        ("ecret_access_key", "ECRET_ACCESS_KEY", "ecret-access-key", "ecretAccessKey", "aws_secret", "AWS_SECRET"),
+        (
+            *("secret_access_key", "SECRET_ACCESS_KEY", "secret-access-key", "secretAccessKey", "SecretAccessKey"),
+            *("aws_secret", "AWS_SECRET"),
+        ),
         edge=_WORD + "/+=",
         before=rf"(?i:secret[_-]?access[_-]?key|aws_secret(?:_key)?){_ASSIGNS}",
     ),
@@ -90,9 +93,9 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "private key",
         r"-----BEGIN [0-9A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-        rf"(?:{_LINE_END}[A-Za-z-]{{1,40}}: [ -\[\]-~]{{0,200}})*[0-9A-Za-z+/= \t\r\n\\]{{64,}}"
+        rf"(?:{_LINE_END}[A-Za-z-]{{1,40}}: [ -\[\]-~]{{0,200}}){{0,9}}[0-9A-Za-z+/= \t\r\n\\]{{64,}}"
         r"-----END [0-9A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----",
-        ("PRIVATE KEY",),
+        ("-----BEGIN ",),
         edge="",
         classes=0,
     ),
@@ -151,15 +154,15 @@ def mask_all(texts: pl.Series) -> pl.Series:
 
 def _spans(text: str) -> list[tuple[int, int, Kind]]:
     found: list[tuple[int, int, Kind]] = []
-    for kind, pattern, left in _SEARCHES:
-        at = 0 if any(literal in text for literal in kind.literals) else len(text)
-        while match := pattern.search(text, at):
-            start, end = match.span(1)
-            # The left edge is looked at last: a pattern that begins with letters is searched for ten times as fast.
-            fits = left is None or left.match(text, start)
-            at = end if fits else match.start() + 1
-            if fits and not _is_shown(kind, match[1]):
-                found.append((start, end, kind))
+    for kind, left, pattern in _SEARCHES:
+        for literal in kind.literals:
+            at = text.find(literal)
+            while at >= 0:
+                # The left edge first: what is inside of a long run of key-like characters must not be tried again.
+                match = pattern.match(text, at) if left is None or left.match(text, at) else None
+                if match and not _is_shown(kind, match[1]):
+                    found.append((*match.span(1), kind))
+                at = text.find(literal, match.end() if match else at + 1)
     found.sort(key=itemgetter(0))
     return [one for before, one in pairwise([(0, 0, KINDS[0]), *found]) if one[0] >= before[1]]
 
@@ -206,8 +209,8 @@ _RUST = _rust()
 _SEARCHES = [
     (
         kind,
-        re.compile(f"{kind.before}({kind.pattern})" + (f"(?![{kind.edge}])" if kind.edge else "")),
         re.compile(_left(kind.edge)) if kind.edge and not kind.before else None,
+        re.compile(f"{kind.before}({kind.pattern})" + (f"(?![{kind.edge}])" if kind.edge else "")),
     )
     for kind in KINDS
 ]

@@ -1,12 +1,13 @@
 """Rounds of checking until nothing is left that may be fixed."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
 
-from datalint.engine import Plan, run
+from datalint.engine import Job, Plan, run
+from datalint.engine.local import read
 from datalint.errors import RulePackError
 from datalint.fixes import Fixes, rewrites
 from datalint.report.model import Report
@@ -31,17 +32,29 @@ def settle(setup: Setup, *, unsafe: bool, progress: Callable[[int], None] | None
     began = time.perf_counter()
     outcome = run(setup.plan, progress=progress)
     report = report_of(setup, outcome, seconds=time.perf_counter() - began)
+    # A row without a column will have a null in it, which may make another format of it. Where all rows are of one
+    # format, a null column changes nothing.
+    mixed = [job for job in setup.plan.jobs if len(outcome.files[job.index].formats) > 1]
     fixes, found = Fixes(setup.rules), report.found
     for number in range(MAX_ROUNDS + 1):
         more = fixes.then(found, unsafe=unsafe)
         latest = more.rounds[-1]
-        if latest.empty and (number or not _undecided(found, setup)):
+        if latest.empty and (number or not (mixed or _undecided(found, setup))):
             return Settled(report, fixes)
-        fixes = more
-        plan = _narrowed(setup.plan, found, together=not latest.rewrites.height)
+        fixes = replace(more, columns=_columns(mixed, more))
+        plan = _narrowed(setup.plan, found, together=not latest.rewrites.height and (number > 0 or not mixed))
         found = report_of(setup, run(plan, repair=fixes), seconds=0.0).found
     codes = ", ".join(sorted({*latest.rewrites["rule"], *latest.drops["rule"]}))
     raise RulePackError(f"{codes}: still changing rows after {MAX_ROUNDS} rounds; leave one out with --ignore")
+
+
+def _columns(jobs: Sequence[Job], fixes: Fixes) -> dict[int, list[str]]:
+    """The columns of all rows of a file, in the order of their first appearance."""
+    found = {}
+    for job in jobs:
+        rows = (value for chunk in read(job, fixes) for value in chunk.values if value is not None)
+        found[job.index] = list(dict.fromkeys(key for row in rows for key in row))
+    return found
 
 
 def _undecided(found: pl.DataFrame, setup: Setup) -> bool:

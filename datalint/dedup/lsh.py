@@ -53,51 +53,52 @@ def rows_per_band(threshold: float) -> int:
     return max(fitting, default=1)
 
 
-def minhash(sets: Ragged) -> U32:
-    """MinHash signatures under 126 fixed affine permutations modulo 2^32.
+def minhash(sets: Ragged, permutations: slice = slice(None)) -> U32:
+    """MinHash signatures under fixed affine permutations modulo 2^32.
 
     Args:
         sets: n sets of 32-bit hashes (repeated values do no harm).
+        permutations: Which of the 126 permutations.
 
     Returns:
-        shape (126, n); one contiguous row per permutation, because a band reads few of them. Empty sets get
-        the largest value everywhere.
+        shape (permutations, n). Empty sets get the largest value everywhere.
 
     """
-    signatures = np.full((PERMUTATIONS, len(sets)), _EMPTY, np.uint32)
+    factors, shifts = _FACTORS[permutations], _SHIFTS[permutations]
+    signatures = np.full((len(factors), len(sets)), _EMPTY, np.uint32)
     lengths = sets.lengths
     filled = np.flatnonzero(lengths)
     for start, stop in spans(lengths[filled], _ELEMENTS):
         rows = filled[start:stop]
         part = sets.take(rows) if len(filled) < len(sets) else sets.between(start, stop)
-        signature = np.empty((PERMUTATIONS, len(rows)), np.uint32)
         permuted = np.empty_like(part.values)
-        for i, (factor, shift) in enumerate(zip(_FACTORS, _SHIFTS, strict=True)):
+        for signature, factor, shift in zip(signatures, factors, shifts, strict=True):
             np.multiply(part.values, factor, out=permuted)
             np.add(permuted, shift, out=permuted)
-            np.minimum.reduceat(permuted, part.offsets[:-1], out=signature[i])
-        signatures[:, rows] = signature
+            signature[rows] = np.minimum.reduceat(permuted, part.offsets[:-1])
     return signatures
 
 
-def band(signatures: U32, rows: int) -> Runs:
-    """Rows that agree with another one in all values of some band.
+def band(sets: Ragged, rows: int) -> Runs:
+    """Rows whose signatures agree with that of another row in all values of some band.
+
+    One band's share of the signatures is held at a time: 4 * rows bytes per row instead of 504.
 
     Args:
-        signatures: shape (126, n).
-        rows: Values per band; 126 // rows bands, of which one at a time is held.
+        sets: n sets of 32-bit hashes.
+        rows: Values per band; 126 // rows bands.
 
     Returns:
         The runs of all bands, those without company left out.
 
     """
-    count = signatures.shape[1]
+    count = len(sets)
     bits = np.uint64(count.bit_length())
     numbers = np.arange(count, dtype=np.uint64)
     keys, members = [numbers[:0]], [numbers[:0]]
     for first in range(0, PERMUTATIONS - rows + 1, rows):
         key = np.full(count, first, np.uint64)
-        for value in signatures[first : first + rows]:
+        for value in minhash(sets, slice(first, first + rows)):
             key = (key ^ value) * np.uint64(0x9E3779B97F4A7C15)
             key ^= key >> np.uint64(29)
         # Key and row number in one word: a plain sort instead of a slower argsort. The bits that the key loses

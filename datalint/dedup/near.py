@@ -9,7 +9,7 @@ import polars as pl
 
 from datalint.dedup.cluster import cluster, groups
 from datalint.dedup.compare import Pairs, Rows, Thresholds, prepare, verify
-from datalint.dedup.lsh import band, candidates, minhash, rows_per_band, unpack
+from datalint.dedup.lsh import band, candidates, rows_per_band, unpack
 from datalint.dedup.ragged import I64, Ragged, among, run_starts
 from datalint.dedup.tokens import Tokens, strip_boilerplate, tokenise
 
@@ -111,7 +111,7 @@ def near_matches(
     theirs[contents[content_of[len(texts) :]]] = True
     frames = [pl.DataFrame(schema=_PAIRS)]
     for rows, number in _comparable(tokens, contents, min_words, boilerplate_share):
-        proposed = candidates(band(minhash(rows.sets), rows_per_band(thresholds.sets)), 1, WINDOWS[-1][1])
+        proposed = candidates(band(rows.sets, rows_per_band(thresholds.sets)), 1, WINDOWS[-1][1])
         left, right = (number[side] for side in unpack(proposed))
         across = (ours[left] & theirs[right]) | (theirs[left] & ours[right])
         frame = _frame(verify(rows, proposed[across], thresholds), number)
@@ -162,7 +162,7 @@ def _comparable(tokens: Tokens, contents: I64, min_words: int, share: float) -> 
 
 def _search(rows: Rows, number: I64, sizes: I64, thresholds: Thresholds) -> NearDuplicates:
     """Near duplicates among rows of one kind; number[i] is the number that row i has in the input."""
-    runs = band(minhash(rows.sets), rows_per_band(thresholds.sets))
+    runs = band(rows.sets, rows_per_band(thresholds.sets))
     links = Pairs.none()
     seen = links.packed
     for nearest, farthest in WINDOWS:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from datalint.chunk import Target
 from datalint.rule import Rule
 from datalint.source import DataFile
+from datalint.target import Target
 
 HINTS = {
     "template": "a chat template (--chat-template FILE, or --tokenizer DIR with one)",

@@ -33,11 +33,19 @@ def _values(array: "pa.Array", *, loose: bool) -> list[Any]:
     import pyarrow as pa
 
     kind = array.type
-    if not _is_special(array, loose=loose):
-        return _scalars(array)
     if isinstance(kind, pa.BaseExtensionType):
         inner = _values(array.storage, loose=loose)
         return _parsed(inner) if kind.extension_name == "arrow.json" else inner
+    nested = pa.types.is_struct(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    if not _is_special(array, loose=loose):
+        try:
+            return list(array.to_pylist())
+        except UnicodeDecodeError:
+            raise
+        except (ValueError, OverflowError, LookupError, pa.ArrowException):
+            # nanoseconds, or a date that Python's calendar or zones do not have
+            if not nested:
+                return list(array.cast(pa.string()).to_pylist())
     return _structs(array, loose=loose) if pa.types.is_struct(kind) else _lists(array)
 
 
@@ -54,18 +62,6 @@ def _is_special(array: "pa.Array", *, loose: bool) -> bool:
         return False
     fields = [(array.field(i), loose or kind.field(i).name in _LOOSE) for i in range(kind.num_fields)]
     return any((inside and child.null_count) or _is_special(child, loose=inside) for child, inside in fields)
-
-
-def _scalars(array: "pa.Array") -> list[Any]:
-    import pyarrow as pa
-
-    kind = array.type
-    try:
-        if pa.types.is_timestamp(kind) and kind.unit == "ns":  # Python's datetime has microseconds
-            array = array.cast(pa.timestamp("us", kind.tz), safe=False)
-        return list(array.to_pylist())
-    except (ValueError, OverflowError, LookupError, pa.ArrowException):
-        return list(array.cast(pa.string()).to_pylist())  # a date that Python's calendar or zones do not have
 
 
 def _lists(array: "pa.Array") -> list[Any]:

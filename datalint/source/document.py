@@ -112,7 +112,7 @@ class _Document:
                 size, ahead = len(self.data) - self.start, first - self.start
                 if size > self.max_record and self.bounded:
                     self.tape.cut = f"a record expands to more than {self.max_record >> 20} MiB"
-                if self.more(2 * size + CHUNK):
+                if self.more(min(2 * size, max(size, self.max_record)) + CHUNK):
                     window = len(self.data)
                     continue
                 first = self.start + ahead

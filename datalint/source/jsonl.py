@@ -35,7 +35,9 @@ def read_lines(tape: Tape, *, max_record: int = MAX_RECORD, bounded: bool = Fals
     place = _Place()
     for data in whole_lines(tape, max_record if bounded else None):
         gap = len(BOM) if place.line == 1 and data.startswith(BOM) else 0
-        yield from _piece(data, gap, place, max_record, cut=tape.cut is not None)
+        torn = tape.cut is not None and data[-1] != _LF
+        yield from _piece(data, gap, place, max_record, torn=torn)
+        place.line -= torn
     faults = place.undecodable.faults()
     if tape.cut is not None:
         faults += (Fault("FMT015", None, place.line, f"{tape.cut}: nothing can be read from here on"),)
@@ -76,7 +78,7 @@ def line_spans(data: bytes, gap: int = 0) -> tuple[Offsets, Offsets]:
     return starts, np.append(ends, len(data))
 
 
-def _piece(data: bytes, gap: int, place: _Place, max_record: int, *, cut: bool) -> Iterator[Block]:
+def _piece(data: bytes, gap: int, place: _Place, max_record: int, *, torn: bool) -> Iterator[Block]:
     starts, ends = line_spans(data, gap)
     buffer = np.frombuffer(data, np.uint8)
     objects: npt.NDArray[np.bool_] = buffer[np.minimum(starts, len(data) - 1)] == _OPEN
@@ -100,7 +102,7 @@ def _piece(data: bytes, gap: int, place: _Place, max_record: int, *, cut: bool) 
         doubtful = sorted({*doubtful, *np.flatnonzero(ends - starts > max_record).tolist()})
     block = Block(place.row, values, lines, data, starts, ends)
     if doubtful:
-        block = _settled(block, doubtful, place.undecodable, max_record, torn=cut and data[-1] != _LF)
+        block = _settled(block, doubtful, place.undecodable, max_record, torn=torn)
     place.row += len(block)
     yield block
 
@@ -116,9 +118,7 @@ def _blank_rows(first: int, following: int, place: _Place) -> Iterator[Block]:
         place.row += len(lines)
 
 
-def _settled(
-    block: Block, doubtful: list[int], undecodable: Undecodable, max_record: int, *, torn: bool
-) -> Block:
+def _settled(block: Block, doubtful: list[int], undecodable: Undecodable, max_record: int, *, torn: bool) -> Block:
     """The block with its doubtful lines read strictly; a line that holds an array becomes several rows.
 
     `torn`: the stream broke off in the last line, which is told once, for the file.

@@ -61,6 +61,8 @@ def no_data(head: bytes, ending: str, *, inner: bool = False) -> Fault | None:
         return Fault("FMT015", None, None, f"a .{ending} file is never loaded: it could run any command")
     if inner and head.startswith(PARQUET):
         return Fault("FMT015", None, None, "Parquet inside of other compression; decompress it first")
+    if inner and compression_of(head):
+        return Fault("FMT015", None, None, "compressed data inside of compressed data; decompress it once")
     what = next((what for magic, what in _MAGIC if head.startswith(magic)), None)
     return Fault("FMT015", None, None, f"the file is {what}") if what else None
 

@@ -2,7 +2,7 @@
 
 import codecs
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -29,7 +29,7 @@ class Tape:
         if self.cut is not None:
             return b""
         try:
-            return next(self.chunks, b"")
+            return next(filter(None, self.chunks), b"")
         except CutShortError as fault:
             self.cut = str(fault)
             return b""
@@ -48,11 +48,12 @@ class Origin:
         return Tape(self._transcoded(self._expanded()))
 
     def _expanded(self) -> Iterator[bytes]:
+        if self.compression == "zstd":
+            yield from _unzstd(self.path)
+            return
         with self.path.open("rb") as file:
             if self.compression == "gzip":
                 yield from _gunzip(file)
-            elif self.compression == "zstd":
-                yield from _unzstd(file)
             else:
                 while chunk := file.read(CHUNK):
                     yield chunk
@@ -73,40 +74,60 @@ class Origin:
 
 def _gunzip(file: BinaryIO) -> Iterator[bytes]:
     """Every member of a gzip file (RFC 1952), each with its check sum."""
-    inflate = zlib.decompressobj(wbits=31)
-    pending, first = b"", True
-    while True:
-        pending = pending or file.read(CHUNK)
-        if not pending:
-            break
+    inflate, pending = zlib.decompressobj(wbits=31), b""
+    while pending := pending or file.read(CHUNK):
+        before = inflate.copy()
         try:
             out = inflate.decompress(pending, CHUNK)
         except zlib.error as fault:
+            yield from _salvaged(before, pending)
             raise CutShortError(f"damaged gzip data ({str(fault).rpartition(': ')[2]})") from None
         if out:
             yield out
         pending = inflate.unconsumed_tail
         if inflate.eof:
-            pending = inflate.unused_data.lstrip(b"\0")  # tape blocks are padded with zeros
+            pending = inflate.unused_data.lstrip(b"\0")  # tapes pad their last block with zeros
             while not pending and (more := file.read(CHUNK)):
                 pending = more.lstrip(b"\0")
             if not pending:
                 return
-            if not (pending + b"\x1f\x8b"[len(pending) :]).startswith(b"\x1f\x8b"):
+            if not pending.startswith(b"\x1f\x8b"[: len(pending)]):
                 raise CutShortError("bytes that are no gzip data after the end of the gzip data")
-            inflate, first = zlib.decompressobj(wbits=31), False
-    raise CutShortError("the gzip data is cut off" + ("" if first else " in a later member"))
+            inflate = zlib.decompressobj(wbits=31)
+    raise CutShortError("the gzip data is cut off")
 
 
-def _unzstd(file: BinaryIO) -> Iterator[bytes]:
+def _salvaged(inflate: "zlib._Decompress", pending: bytes) -> Iterator[bytes]:
+    """What a call that failed could have given: all up to the byte at which it fails."""
+    for i in range(len(pending)):
+        try:
+            yield inflate.decompress(pending[i : i + 1])
+        except zlib.error:
+            return
+
+
+def _unzstd(path: Path) -> Iterator[bytes]:
+    """Every frame of a zstd file (RFC 8878); the end of the last one must be there."""
+    done, fault = yield from _zstd_chunks(path, 0, CHUNK)
+    if fault:
+        # with the fault the stream drops what it had of the last chunk: fetch that byte by byte
+        yield from _zstd_chunks(path, done, 1)
+        raise CutShortError(f"damaged zstd data ({fault})")
+
+
+def _zstd_chunks(path: Path, skip: int, size: int) -> Generator[bytes, None, tuple[int, str | None]]:
+    """What can be read from byte `skip` on, in chunks of `size`; returns how far, and why not further."""
     import pyarrow as pa
 
-    with pa.CompressedInputStream(file, "zstd") as stream:
+    done = 0
+    with pa.CompressedInputStream(pa.OSFile(str(path)), "zstd") as stream:
         while True:
             try:
-                chunk = stream.read(CHUNK)
+                chunk = stream.read(min(CHUNK, skip - done) if done < skip else size)
             except (OSError, pa.ArrowException) as fault:
-                raise CutShortError(f"damaged zstd data ({str(fault).splitlines()[0][:80]})") from None
+                return done, str(fault).partition("\n")[0][:80]
             if not chunk:
-                return
-            yield chunk
+                return done, None
+            if done >= skip:
+                yield chunk
+            done += len(chunk)

@@ -84,7 +84,7 @@ class _Reader:
         try:
             return self._decoder.raw_decode(self.text, at)
         except json.JSONDecodeError as fault:
-            reason = f"{fault.msg.removesuffix(' starting at')} at {self.place(fault.pos)}"
+            reason = f"{fault.msg.removesuffix(' at').removesuffix(' starting')} at {self.place(fault.pos)}"
             raise _NotJsonError(reason, misshapen=True) from None
         except RecursionError:
             raise _NotJsonError("nested too deeply") from None

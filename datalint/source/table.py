@@ -103,7 +103,8 @@ class _Table:
         begin, end = starts[np.array(first, dtype=np.int64)], ends[np.array(last, dtype=np.int64) - 1]
         if not clean:
             self.check_text(found, begin.tolist(), end.tolist())
-        if final and self.tape.cut is not None and last[-1:] == [len(found.lines)] and data[-1:] != b"\n":
+        torn = final and self.tape.cut is not None and not data.endswith(b"\n")
+        if torn and last[-1:] == [len(found.lines)]:
             # a field that was cut off looks whole
             found.rows[-1], found.unreadable[len(last) - 1] = None, "FMT015"
             found.faults = [fault for fault in found.faults if fault.row != self.row + len(last) - 1]
@@ -114,7 +115,7 @@ class _Table:
         values = [None if row is None else dict(zip(names, row, strict=True)) for row in found.rows]
         block = Block(self.row, values, lines, data[:size], begin, end, faults, found.unreadable)
         self.row += len(block)
-        self.line += found.done
+        self.line += found.done - torn
         return block
 
     def parse(self, found: _Stretch, *, final: bool) -> None:

@@ -35,6 +35,7 @@ class Encoded:
 class Tokenizer:
     """A loaded tokenizer.json; `special_tokens` are the texts that the folder's configuration names.
 
+    `digest` covers both. `expansion` is how many tokens one byte can become at most, None where unknown.
     `special` maps the text of each added token, special or not, to its id; those of white space alone are
     left out. Pickles as its folder and digest, so that a worker process loads it once. Texts may hold lone
     surrogates, which count as U+FFFD.
@@ -172,10 +173,15 @@ def load_tokenizer(folder: Path) -> Tokenizer | None:
         data = path.read_bytes()
     except OSError as error:
         raise TokenizerError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    return _load(folder, data, xxhash.xxh3_128_hexdigest(data))
+    tokens = special_tokens(folder)
+    digest = xxhash.xxh3_128_hexdigest(data + msgspec.json.encode(tokens, order="sorted"))
+    backend, special, expansion = _load(path, data)
+    return Tokenizer(folder, digest, special, tokens, expansion, backend)
 
 
-def _load(folder: Path, data: bytes, digest: str) -> Tokenizer:
+# Building one takes up to half a second, and each file of a run asks for its tokenizer.
+@lru_cache(maxsize=4)
+def _load(path: Path, data: bytes) -> tuple["tokenizers.Tokenizer", dict[str, int], int | None]:
     import tokenizers
 
     try:
@@ -183,14 +189,14 @@ def _load(folder: Path, data: bytes, digest: str) -> Tokenizer:
         normalizer = msgspec.json.decode(data).get("normalizer")
     except Exception as error:  # the library raises no narrower class
         raise TokenizerError(
-            f"{folder / 'tokenizer.json'}: does not load in tokenizers {tokenizers.__version__} ({error}); "
+            f"{path}: does not load in tokenizers {tokenizers.__version__} ({error}); "
             "save it again with a current transformers"
         ) from error
     backend.no_truncation()
     backend.no_padding()
     added = backend.get_added_tokens_decoder().items()
     special = {token.content: index for index, token in sorted(added) if token.content.strip()}
-    return Tokenizer(folder, digest, special, special_tokens(folder), _expansion(normalizer), backend)
+    return backend, special, _expansion(normalizer)
 
 
 def _expansion(normalizer: Any) -> int | None:

@@ -11,14 +11,16 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import datalint
 from cleaner_helpers import contents, lines, rows_in, rows_read
 from datalint.cleaner import restore
-from datalint.fingerprint import canonical
+from datalint.fingerprint import without_nulls
 
+# Each example is a whole run: shrinking one that fails would take longer than reading it.
+PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 OFF = {"isolated": True, "select": ["FMT001", "DUP001", "FMT104"]}
 
 
@@ -97,7 +99,7 @@ def json_lines(draw: Any) -> bytes:
 
 
 @given(json_lines())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, phases=PHASES)
 def test_json_lines_come_back_byte_for_byte(content: bytes) -> None:
     back, result, _ = there_and_back("train.jsonl", content)
     assert back == content
@@ -105,17 +107,18 @@ def test_json_lines_come_back_byte_for_byte(content: bytes) -> None:
 
 
 @given(json_lines())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, phases=PHASES)
 def test_rows_are_read_from_the_output_as_they_were_read_from_the_input(content: bytes) -> None:
     folder = Path(tempfile.mkdtemp(prefix="datalint-test-"))
     (folder / "train.jsonl").write_bytes(content)
     datalint.clean(folder / "train.jsonl", out=folder / "out", isolated=True, select=["FMT104"])
-    before = [canonical(row) for row in rows_read(folder / "train.jsonl") if row is not None]
-    assert [canonical(row) for row in rows_read(folder / "out" / "train.parquet")] == before
+    # Nulls do not count (columns that a row did not have), nor whether a whole number in a column of fractions is 1.0.
+    before = [without_nulls(row) for row in rows_read(folder / "train.jsonl") if row is not None]
+    assert [without_nulls(row) for row in rows_read(folder / "out" / "train.parquet")] == before
 
 
 @given(json_lines())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, phases=PHASES)
 def test_a_second_clean_changes_nothing(content: bytes) -> None:
     _, result, folder = there_and_back("train.jsonl", content, unsafe_fixes=True)
     again = datalint.clean(result.out, out=folder / "again", **OFF, unsafe_fixes=True)
@@ -128,7 +131,7 @@ cells = st.text(st.sampled_from('ab ,;"\n\r\tü'), max_size=6)
 
 
 @given(st.lists(st.lists(cells, min_size=2, max_size=2), min_size=1, max_size=8), st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, phases=PHASES)
 def test_csv_comes_back_byte_for_byte(table: list[list[str]], data: Any) -> None:
     text = io.StringIO(newline="")
     quoting = data.draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
@@ -143,7 +146,7 @@ def test_csv_comes_back_byte_for_byte(table: list[list[str]], data: Any) -> None
 
 
 @given(st.lists(rows, min_size=1, max_size=6), st.sampled_from([None, 2, 4, "\t"]), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, phases=PHASES)
 def test_json_documents_come_back_byte_for_byte(some: list[Any], indent: Any, ascii_only: bool) -> None:
     content = json.dumps(some, indent=indent, ensure_ascii=ascii_only).encode() + b"\n"
     back, result, _ = there_and_back("train.json", content)

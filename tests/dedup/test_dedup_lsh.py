@@ -24,14 +24,14 @@ def test_the_default_threshold_has_21_bands_of_6():
 @pytest.mark.parametrize("threshold", [0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0])
 def test_a_pair_at_the_threshold_is_proposed(threshold):
     sets = random_sets(100 * threshold, 1000)
-    pairs = candidates(band(minhash(sets), rows_per_band(threshold)), 1, 12)
+    pairs = candidates(band(sets, rows_per_band(threshold)), 1, 12)
     left, right = unpack(pairs)
     found = np.sum((left % 2 == 0) & (right == left + 1))
     assert found >= 980
 
 
 def test_unlike_sets_are_seldom_proposed():
-    pairs = candidates(band(minhash(random_sets(20, 1000)), 6), 1, 12)
+    pairs = candidates(band(random_sets(20, 1000), 6), 1, 12)
     assert len(pairs) <= 5
 
 
@@ -53,6 +53,11 @@ def test_signatures_do_not_depend_on_the_company():
     sets = random_sets(50, 2000)
     whole = minhash(sets)
     assert np.array_equal(whole[:, 1500:1510], minhash(sets.take(np.arange(1500, 1510))))
+
+
+def test_a_band_of_signatures_can_be_had_alone():
+    sets = random_sets(50, 20)
+    assert np.array_equal(minhash(sets, slice(12, 18)), minhash(sets)[12:18])
 
 
 def test_a_giant_bucket_gives_a_bounded_number_of_pairs():

@@ -41,17 +41,13 @@ CONVERSATIONS = [
     Conversation([turn("assistant", "first"), turn("user", "second")]),
     Conversation([turn("user", "a"), turn("assistant", None)]),
     Conversation([turn("user", "a"), turn("assistant", [{"type": "text", "text": "b"}])]),
-    Conversation(
-        [turn("user", [{"type": "image"}, {"type": "text", "text": "see"}]), turn("assistant", "b")]
-    ),
+    Conversation([turn("user", [{"type": "image"}, {"type": "text", "text": "see"}]), turn("assistant", "b")]),
     Conversation([turn("user", 3), turn("assistant", 2**70)]),
     Conversation([turn("user", "q"), turn("assistant", "<think>\nhm\n</think>\n\n3"), turn("user", "r")] * 2),
     Conversation([turn("user", "q"), turn("assistant", "3", reasoning_content="because")]),
     Conversation([turn("user", "q"), turn("assistant", "3", reasoning="because"), turn("user", "x")]),
     Conversation([turn("user", "q"), turn("assistant", "3", thinking="because")]),
-    Conversation(
-        [turn("user", "w?"), call({"city": "Nîmes"}), turn("tool", "20 °C", tool_call_id="c1")], [TOOL]
-    ),
+    Conversation([turn("user", "w?"), call({"city": "Nîmes"}), turn("tool", "20 °C", tool_call_id="c1")], [TOOL]),
     Conversation([turn("user", "w?"), call('{"city": "Nîmes"}'), turn("tool", {"t": 1.5}, name="n")], [TOOL]),
     Conversation([turn("user", "w?"), call({"city": None}), turn("tool", "x"), turn("assistant", "y")]),
     Conversation([turn("user", "w?"), call({}, reasoning_content="r"), turn("tool", "x")], []),

@@ -42,9 +42,7 @@ def test_a_bomb_is_the_error_of_its_row_and_the_pool_goes_on(pool: RenderPool, b
     # A bomb of constants goes off in the compiler, before any row: it may take all rows with it.
     results = pool.render(template(source), [user("a"), user("boom"), user("b")])
     assert isinstance(results[1], RenderError)
-    assert pool.render(template("still {{ messages[0].content }}"), [user("here")]) == [
-        Rendered("still here")
-    ]
+    assert pool.render(template("still {{ messages[0].content }}"), [user("here")]) == [Rendered("still here")]
 
 
 def test_only_the_row_that_triggers_the_bomb_is_lost(pool: RenderPool) -> None:
@@ -63,18 +61,14 @@ def test_a_template_that_keeps_hitting_limits_is_given_up(pool: RenderPool) -> N
 
 
 def test_the_error_is_the_templates_own(pool: RenderPool) -> None:
-    source = (
-        "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
-    )
+    source = "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
     results = pool.render(template(source), [Conversation([{"role": "system", "content": ""}]), user("x")])
     assert results == [RenderError("raised", "TemplateError", "System role not supported"), Rendered("")]
 
 
 def test_a_syntax_error_is_every_rows_error(pool: RenderPool) -> None:
     results = pool.render(template("{% if %}"), [user("x")] * 5)
-    assert [result.error for result in results if isinstance(result, RenderError)] == [
-        "TemplateSyntaxError"
-    ] * 5
+    assert [result.error for result in results if isinstance(result, RenderError)] == ["TemplateSyntaxError"] * 5
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+# ruff: noqa: N806 -- R, C, P, Q and D are the protocol's names
 import numpy as np
 import pytest
 from scipy import stats

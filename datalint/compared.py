@@ -1,0 +1,56 @@
+"""A row as it is held against others: one text for near duplicates, one key text for each question asked of it."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from datalint.formats import ROLES, Shape, Turn, as_text, escape
+
+# Stands between the parts of a row that is compared: no text that white-space folding could make or eat.
+_PART = "\x00"
+
+
+def strings(value: Any, pointer: str, role: str | None) -> Iterator[tuple[str, str, str | None]]:
+    """Every string leaf as (pointer, text, role of the message it stands in)."""
+    if isinstance(value, str):
+        yield pointer, value, role
+    elif isinstance(value, dict):
+        said = value.get("role", value.get("from"))
+        speaks = isinstance(said, str)
+        role = ROLES.get(said, said) if isinstance(said, str) else role
+        for key, item in value.items():
+            if not (speaks and key in ("role", "from")):
+                yield from strings(item, f"{pointer}/{escape(key)}", role)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from strings(item, f"{pointer}/{index}", role)
+
+
+class Compared(NamedTuple):
+    """One row as it is held against others."""
+
+    row: int
+    format: str
+    text: str  # contents of all turns as written, a line each: near-duplicates
+    whole: str  # roles, contents, calls and label: exact duplicates
+    contexts: tuple[tuple[int, str], ...]  # (turn, everything before it) for each trained answer: leaks, conflicts
+    answer: str | None  # the last trained answer: conflicts
+
+
+def compared(row: int, value: dict[str, Any], shape: Shape, turns: list[Turn], folded: list[str]) -> Compared:
+    """One row; `folded` holds its turns' contents after normalisation, or all its cells as one text."""
+    if not turns:
+        text = "\n".join(text for _, text, _ in strings(value, "", None))
+        return Compared(row, shape.format, text, folded[0], (), None)
+    said = [f"{t.role}{_PART}{part}{_PART}{t.calls or ''}" for t, part in zip(turns, folded, strict=True)]
+    label = value.get(shape.fields.get("label", "label"))
+    whole = _PART.join(said) + ("" if label is None else _PART + " ".join(as_text(label).casefold().split()))
+    text = "\n".join(t.content for t in turns if t.content and t.field != "label")
+    if shape.format == "text":
+        return Compared(row, shape.format, text, whole, ((0, said[0]),) if folded[0] else (), None)
+    # A rejected answer is not what the model is to say.
+    answers = [i for i, t in enumerate(turns) if t.trained and t.field != "rejected"]
+    ends = answers or ([len(turns)] if shape.format == "prompt-only" else [])
+    contexts = tuple((end, _PART.join(said[:end])) for end in ends if any(folded[:end]))
+    last = answers[-1] if answers else None
+    answer = None if last is None else folded[last] + (_PART + (turns[last].calls or "") if turns[last].calls else "")
+    return Compared(row, shape.format, text, whole, contexts, answer)
