@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from datalint.cleaner.schema import is_json
+from datalint.cleaner.schema import is_json, is_json_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,8 +23,15 @@ def batch_of(rows: Sequence[Mapping[str, Any]], schema: "pa.Schema") -> "pa.Reco
     """
     import pyarrow as pa
 
-    arrays = [column_of([row.get(field.name) for row in rows], field.type) for field in schema]
+    arrays = [cells_of([row.get(field.name) for row in rows], field) for field in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def cells_of(values: list[Any], field: "pa.Field") -> "pa.Array":
+    """Values of one column as an array for the field."""
+    if is_json_text(field):
+        values = [None if value is None else _encoded(value) for value in values]
+    return column_of(values, field.type)
 
 
 def column_of(values: list[Any], kind: "pa.DataType") -> "pa.Array":
@@ -43,7 +50,7 @@ def rows_of(batch: "pa.RecordBatch") -> list[Row]:
     """The rows of a batch; every row has every column, structs have all their keys."""
     columns = []
     for field, array in zip(batch.schema, batch.columns, strict=True):
-        decode = _through(field.type, msgspec.json.decode)
+        decode = msgspec.json.decode if is_json_text(field) else _through(field.type, msgspec.json.decode)
         values = array.to_pylist()
         columns.append(values if decode is None else [None if v is None else decode(v) for v in values])
     names = batch.schema.names

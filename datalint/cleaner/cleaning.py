@@ -214,8 +214,6 @@ def _write(
 
 def _schemas(jobs: Sequence[Job], seen: Mapping[int, Survey]) -> "dict[int, pa.Schema]":
     """The schema of each output: a Parquet input's own; of text inputs one that a dataset's files share."""
-    import pyarrow as pa
-
     found = {}
     texts: dict[str, list[int]] = {}
     for job in jobs:
@@ -225,8 +223,7 @@ def _schemas(jobs: Sequence[Job], seen: Mapping[int, Survey]) -> "dict[int, pa.S
         else:
             texts.setdefault(job.file.dataset, []).append(job.index)
     for group in texts.values():
-        for index, types in zip(group, agreed([seen[i].seen for i in group]), strict=True):
-            found[index] = pa.schema(list(types.items()))
+        found.update(zip(group, agreed([seen[i].seen for i in group]), strict=True))
     return found
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from datalint.cleaner.arrow import column_of
-from datalint.cleaner.schema import Seen, arrow_type
+from datalint.cleaner.arrow import cells_of
+from datalint.cleaner.schema import Seen, arrow_field, is_json_text
 from datalint.fixes import same
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ def passed_schema(schema: "pa.Schema", seen: Seen, retyped: set[str]) -> "pa.Sch
     import pyarrow as pa
 
     fields = [
-        field.with_type(arrow_type(seen.keys[field.name], field.name)) if field.name in retyped else field
+        arrow_field(field.name, seen.keys[field.name]) if field.name in retyped else field
         for field in schema
         if not seen.keys or field.name in seen.keys
     ]
-    fields += [pa.field(name, arrow_type(below, name)) for name, below in seen.keys.items() if name not in schema.names]
+    fields += [arrow_field(name, below) for name, below in seen.keys.items() if name not in schema.names]
     made = pa.schema(fields, metadata=schema.metadata)
     return made if made.equals(schema) else without_descriptions(made)
 
@@ -91,19 +91,24 @@ def passed(
     arrays = []
     for field in schema:
         at = batch.schema.get_field_index(field.name)
-        if at < 0 or batch.schema.field(at).type != field.type:
-            arrays.append(column_of([(after[row] or {}).get(field.name) for row in kept.tolist()], field.type))
+        if at < 0 or not alike(batch.schema.field(at), field):
+            arrays.append(cells_of([(after[row] or {}).get(field.name) for row in kept.tolist()], field))
             continue
         array = batch.column(at)
         new = [row for row in changed if not _equal(before[row], after[row], field.name)]
         order = np.arange(len(array), dtype=np.int64)
         if new:
             order[new] = len(array) + np.arange(len(new))
-            cells = column_of([(after[row] or {}).get(field.name) for row in new], field.type)
+            cells = cells_of([(after[row] or {}).get(field.name) for row in new], field)
             array = pa.concat_arrays([array, cells])
         whole = len(kept) == len(order) and not new
         arrays.append(array if whole else array.take(pa.array(order[kept])))
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def alike(one: "pa.Field", other: "pa.Field") -> bool:
+    """Whether columns hold their values in the same way."""
+    return one.type == other.type and is_json_text(one) == is_json_text(other)
 
 
 def _equal(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, name: str) -> bool:

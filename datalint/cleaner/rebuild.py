@@ -11,9 +11,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
-from datalint.cleaner.arrow import column_of, rows_of
+from datalint.cleaner.arrow import cells_of, rows_of
 from datalint.cleaner.manifest import FileEntry, Manifest, inside, read_manifest
 from datalint.cleaner.originals import unpacked_rows
+from datalint.cleaner.passing import alike
 from datalint.cleaner.publish import published
 from datalint.cleaner.style import Dump, dumper
 from datalint.cleaner.survey import row_digest
@@ -295,9 +296,9 @@ def _as(batch: "pa.RecordBatch", schema: "pa.Schema") -> "pa.RecordBatch":
     arrays = []
     for field in schema:
         at = batch.schema.get_field_index(field.name)
-        if at >= 0 and batch.schema.field(at).type == field.type:
+        if at >= 0 and alike(batch.schema.field(at), field):
             arrays.append(batch.column(at))
         else:
             rows = rows_of(batch.select([field.name])) if at >= 0 else []
-            arrays.append(column_of([row[field.name] for row in rows] or [None] * batch.num_rows, field.type))
+            arrays.append(cells_of([row[field.name] for row in rows] or [None] * batch.num_rows, field))
     return pa.RecordBatch.from_arrays(arrays, schema=schema)

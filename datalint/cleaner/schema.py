@@ -5,6 +5,9 @@ no exact type for is JSON text in the extension type `arrow.json`
 (https://arrow.apache.org/docs/format/CanonicalExtensions.html#json): objects whose keys differ from row to row, which
 a struct would pad with nulls, values of different types, and integers beyond 64 bits. Only lists of messages, which
 every trainer expects to be nested, are structs with the union of their keys.
+
+A column with an integer beyond 64 bits at any depth is JSON text in a plain string column, and the field's metadata
+says so: `datasets` decodes `arrow.json` with a parser that refuses such numbers.
 """
 
 from collections.abc import Iterable
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 12  # deeper values are JSON text: some readers of Parquet recurse
 _INT64 = 1 << 63
+_UINT64 = 1 << 64
+_TEXT = {b"datalint:type": b"json"}  # metadata of a string column that holds JSON
 _EXACT = 1 << 53  # integers up to here are exact as float64
 _CALLS = frozenset({"function", "function_call", "tool_calls", "tools"})  # never padded, as things in lists
 _NONE = type(None)
@@ -88,6 +93,12 @@ class Seen:
         for key, seen in other.keys.items():
             self.keys.setdefault(key, Seen(self.depth + 1)).merge(seen)
 
+    @property
+    def huge(self) -> bool:
+        """An integer beyond 64 bits is in here."""
+        below = [*self.keys.values(), *([self.items] if self.items else [])]
+        return self.widest >= _UINT64 or any(seen.huge for seen in below)
+
     def conflicts(self, other: "Seen") -> bool:
         """One type for both would make JSON text of values that have types of their own."""
         alone = (arrow_type(self), arrow_type(other))
@@ -146,12 +157,28 @@ def is_json(kind: "pa.DataType") -> bool:
     return getattr(kind, "extension_name", None) == "arrow.json"
 
 
-def agreed(files: Iterable[Seen]) -> "list[dict[str, pa.DataType]]":
-    """The columns of several files, with one type for all where files of the same columns can share it.
+def is_json_text(field: "pa.Field") -> bool:
+    """Whether a plain string column holds JSON."""
+    return (field.metadata or {}).items() >= _TEXT.items()
+
+
+def arrow_field(name: str, seen: Seen, kind: "pa.DataType | None" = None) -> "pa.Field":
+    """A column; `kind` if its type is known already."""
+    import pyarrow as pa
+
+    if seen.huge:
+        return pa.field(name, pa.string(), metadata=_TEXT)
+    return pa.field(name, kind or arrow_type(seen, name))
+
+
+def agreed(files: Iterable[Seen]) -> "list[pa.Schema]":
+    """The schemas of several files, with one type for all where files of the same columns can share it.
 
     `load_dataset` reads train and validation files with one schema; an object column must not be a struct in the one
     and JSON text in the other. Scalar columns keep their own types if sharing would turn them into JSON text.
     """
+    import pyarrow as pa
+
     some = list(files)
     groups: dict[frozenset[str], list[Seen]] = {}
     for seen in some:
@@ -161,7 +188,7 @@ def agreed(files: Iterable[Seen]) -> "list[dict[str, pa.DataType]]":
         for name in names:
             types[names, name] = _shared(name, [seen.keys[name] for seen in group])
     return [
-        {key: types[frozenset(seen.keys), key] or arrow_type(below, key) for key, below in seen.keys.items()}
+        pa.schema([arrow_field(key, below, types[frozenset(seen.keys), key]) for key, below in seen.keys.items()])
         for seen in some
     ]
 

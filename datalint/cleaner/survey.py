@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datalint.cleaner.arrow import column_of
+from datalint.cleaner.arrow import cells_of
 from datalint.cleaner.manifest import Rebuild
 from datalint.cleaner.schema import Seen
 from datalint.engine import Job
@@ -121,8 +121,8 @@ def _fits(name: str, value: object, schema: "pa.Schema") -> bool:
 
     one = schema.field(name)
     try:
-        array = column_of([value], one.type)
+        array = cells_of([value], one)
     except (ValueError, TypeError, OverflowError, pa.ArrowException):
         return False
-    back = rows_of(pa.RecordBatch.from_arrays([array], names=[name]))[0][name]
+    back = rows_of(pa.RecordBatch.from_arrays([array], schema=pa.schema([one])))[0][name]
     return same(back, value)

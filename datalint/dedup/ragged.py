@@ -84,7 +84,8 @@ class Ragged:
 
     def take(self, rows: NDArray[np.integer[Any]]) -> "Ragged":
         """The given rows, in the given order."""
-        starts, lengths = self.offsets[rows], self.lengths[rows]
+        starts = self.offsets[rows]
+        lengths = self.offsets[rows + 1] - starts
         taken = Ragged.of(np.empty(int(lengths.sum()), np.uint32), lengths)
         for first, last in spans(lengths, CHUNK):
             places = ranges(starts[first:last], lengths[first:last])

@@ -3,7 +3,7 @@
 from typing import BinaryIO
 
 from datalint.report.entries import Entry, entries
-from datalint.report.escape import visible
+from datalint.report.escape import inert, visible
 from datalint.report.look import Look
 from datalint.report.model import Report
 
@@ -11,7 +11,8 @@ from datalint.report.model import Report
 def write(report: Report, out: BinaryIO, look: Look) -> None:  # noqa: ARG001
     """Every finding, then nothing: no summary and no gate."""
     for entry in entries(report):
-        out.write(f"{where(entry)}: {entry.rule} {visible(entry.message)}\n".encode())
+        line = inert(f"{where(entry)}: {entry.rule} {visible(entry.message)}")
+        out.write(line.encode() + b"\n")
 
 
 def where(entry: Entry) -> str:

@@ -32,12 +32,20 @@ def encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def inert(line: str) -> str:
+    """A line that GitHub's runner takes for no workflow command: `::x` at the start, `##[x]` anywhere."""
+    start = len(line) - len(line.lstrip())
+    guarded = line[:start] + "\\x3a" + line[start + 1 :] if line.startswith("::", start) else line
+    return guarded.replace("##[", "#\\x23[")
+
+
 def inert_json(encoded: bytes) -> bytes:
     r"""The same JSON value (without line breaks), its odd characters as \\uNNNN.
 
-    Encoders escape what JSON demands, below U+0020; C1 controls and direction overrides they pass on, and a report
-    that is printed may not steer a terminal.
+    Encoders escape what JSON demands, below U+0020; C1 controls, direction overrides and workflow commands they pass
+    on, and a report that is printed may steer neither a terminal nor a runner.
     """
+    encoded = encoded.replace(b"##[", b"#\\u0023[")
     return encoded if encoded.isascii() and b"\x7f" not in encoded else _each(encoded.decode(), _json_escaped).encode()
 
 

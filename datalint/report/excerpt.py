@@ -36,19 +36,19 @@ def excerpt(
     A row that is meant as a whole, or that lacks what the pointer names, is shown as its first and last turns.
     """
     turns = turns_of(row, shape_of(row, columns))
-    at = next((i for i, turn in enumerate(turns) if where and _under(where, _message(turn))), None)
+    at = next((i for i, turn in enumerate(turns) if where and _is_inside(where, turn)), None)
     try:
         value = resolve(row, where or "")
     except KeyError:
-        value = None if at is None else turns[at].content
-    if at is None and (not where or isinstance(value, (dict, list)) or value is None):
-        return overview(row, columns=columns, width=width)
-    if at is None or _message(turns[at]) == turns[at].pointer:
+        at, value = None, row
+    if at is None:
+        if isinstance(value, (dict, list)):
+            return overview(row, columns=columns, width=width)
         return [_pointed("/".join(parts(where or "")), value, span, width)]
     turn = turns[at]
     label, inside = _label(turn), (where or "")[len(_message(turn)) + 1 :]
     if not inside or where == turn.pointer:
-        value = _said(turn) if span is None or not isinstance(value, str) else value
+        value = value if span and isinstance(value, str) else _said(turn)
     else:
         label = f"{label} {inside}"
     before = [_plain(turns[at - 1], width)] if at else []
@@ -148,10 +148,12 @@ def _label(turn: Turn) -> str:
 
 
 def _message(turn: Turn) -> str:
-    """The pointer of the message, or of the cell, that the turn is."""
+    """The pointer of the message that the turn is, or of the cell."""
     path = parts(turn.pointer)
     return pointer(*path[:2]) if len(path) > 2 else turn.pointer
 
 
-def _under(where: str, base: str) -> bool:
-    return where == base or where.startswith(base + "/")
+def _is_inside(where: str, turn: Turn) -> bool:
+    """The pointer means a message, or something in it; a cell is no message."""
+    base = _message(turn)
+    return base != turn.pointer and (where == base or where.startswith(base + "/"))

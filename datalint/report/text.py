@@ -8,7 +8,7 @@ import polars as pl
 
 from datalint.findings import SEVERITIES
 from datalint.report.entries import Entry, entries
-from datalint.report.escape import shown, visible
+from datalint.report.escape import inert, shown, visible
 from datalint.report.excerpt import excerpt, overview
 from datalint.report.look import Look
 from datalint.report.model import FileRead, Report
@@ -39,7 +39,7 @@ class _Example:
 def write(report: Report, out: BinaryIO, look: Look) -> None:
     """Never wrapped, and cut nowhere but inside of excerpts: what is piped into a file is all there."""
     for line in _lines(report, look, _style(look)):
-        out.write(line.rstrip().encode() + b"\n")
+        out.write(inert(line.rstrip()).encode() + b"\n")
 
 
 def _style(look: Look) -> Style:
@@ -217,7 +217,8 @@ def _gate(report: Report, style: Style) -> str:
     if report.passed:
         return f"Gate: {style('passed', fg='green')}"
     failed = ", ".join(
-        f"{f.rule} {_share(f.share) if f.limit.endswith('%') else f'{f.count:,}'} {f.limit}" for f in report.failures
+        f"{f.rule} {f'{f.share * 100:.3g}%' if f.limit.endswith('%') else f'{f.count:,}'} {f.limit}"
+        for f in report.failures
     )
     return f"Gate: {style('FAILED', fg='red', bold=True)}  {failed}"
 

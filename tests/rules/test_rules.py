@@ -32,8 +32,8 @@ def test_a_fix_leaves_nothing_to_fix_and_a_second_clean_changes_nothing(rule: ty
         fixable = left.filter((left["rule"] == rule.code) & left["fix_kind"].is_not_null())
         assert fixable.is_empty(), fixable
         again = clean(folder / "out", out=folder / "again", unsafe_fixes=True, **options)
-        assert again.manifest["counts"]["rows_changed"] == 0
-        assert again.manifest["counts"]["rows_removed"] == 0
+        assert again.manifest.counts.rows_changed == 0
+        assert again.manifest.counts.rows_removed == 0
 
 
 def test_codes_and_names_are_never_shared() -> None:

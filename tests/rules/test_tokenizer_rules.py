@@ -66,7 +66,7 @@ def words(n: int) -> str:
 @pytest.mark.parametrize("template", [PLAIN, MARKED])
 @pytest.mark.parametrize(
     ("system", "answer", "severity"),
-    [(5, 5, None), (40, 5, "error"), (5, 40, "warning"), (11, 1, "error"), (10, 1, "warning"), (8, 1, None)],
+    [(5, 4, None), (40, 5, "error"), (5, 40, "warning"), (10, 1, "error"), (9, 1, "warning"), (8, 1, None)],
 )
 def test_what_the_cut_leaves(find: Find, template: str, system: int, answer: int, severity: str | None) -> None:
     # Tokens: role and <end> are two of each turn; 16 are kept.

@@ -39,6 +39,12 @@ def test_edits_alone_never_leave_a_placebo_without_rows():
     assert placebo_drop(found) == 200
 
 
+def test_rows_that_the_cleaning_adds_are_no_reason_for_equal_placebos():
+    found, arms = arms_of([*RAW, *((f"new {i}", "x") for i in range(600))])
+    assert placebo_drop(found) == 200
+    assert {arm.rows for arm in arms[6:]} == {200}
+
+
 def test_near_copies_never_stand_on_both_sides_of_the_validation_split():
     found, arms = arms_of(RAW[:300])
     for arm in arms:

@@ -38,11 +38,10 @@ class Arm:
 def placebo_drop(pool: Pool) -> int:
     """How many raw rows a placebo loses: as many as the cleaning removed or edited.
 
-    A cleaning that edits most rows would leave the placebos without any, so edits alone never take more than
-    half.
+    A cleaning that edits most rows would leave the placebos next to none: they keep half as many as the clean arm.
     """
     n = len(pool.raw)
-    return min(pool.changed, max(n - len(pool.clean), n // 2))
+    return min(pool.changed, n - min(n, len(pool.clean)) // 2)
 
 
 def make_arms(pool: Pool, seeds: Sequence[int], placebos: int) -> tuple[Arm, ...]:

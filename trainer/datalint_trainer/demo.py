@@ -40,13 +40,11 @@ def demo(
     train, evaluation = (raw / name for name in NAMES)
     say("customer questions, labelled by three people; one of them worked from last year's guide")
 
-    found = datalint.check([train, evaluation], isolated=True)
+    found = datalint.check(raw, isolated=True)
     write_report(found, Output("json", out / "report.json"), Look())
-    for line in found.summary:
-        say(f"  {line.rule} {line.name}: {line.count:,}")
-    result = datalint.clean(
-        [train, evaluation], out=cleaned, unsafe_fixes=True, overwrite=overwrite, isolated=True
-    )
+    for line in found.summary.to_dicts():
+        say(f"  {line['rule']} {line['name']}: {line['count']:,}")
+    result = datalint.clean(raw, out=cleaned, unsafe_fixes=True, overwrite=overwrite, isolated=True)
     say(f"cleaned: {result.rows_changed:,} rows changed, {result.rows_removed:,} removed of {result.rows_in:,}")
 
     report = impact(train, cleaned / "train.parquet", evaluation, track=track)

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from datalint.errors import InputError, UsageError
 from datalint.examples import Example, read_examples
+from datalint.source import discover
 from datalint_trainer.arms import make_arms, placebo_drop
 from datalint_trainer.report import ArmResult, ImpactReport, Objective
 from datalint_trainer.rows import Pool, Row, detect_task, pool, training_rows
@@ -67,7 +68,7 @@ def impact(
         raise UsageError(f"{B} placebos for {S} seeds: the spread of luck needs more placebos than seeds")
 
     sources = {"raw": raw, "clean": clean, "eval": eval}
-    examples = {name: _read(source, format, columns) for name, source in sources.items()}
+    examples = {name: _read(name, source, format, columns) for name, source in sources.items()}
     task = detect_task(examples["raw"])
     rows = {name: training_rows(found, task) for name, found in examples.items()}
     for name, found in rows.items():
@@ -118,8 +119,20 @@ def impact(
     )
 
 
-def _read(source: Source, format: str | None, columns: Mapping[str, str] | None) -> Sequence[Example]:  # noqa: A002
-    return read_examples(source, format=format, columns=columns) if isinstance(source, str | Path) else source
+def _read(
+    name: str,
+    source: Source,
+    format: str | None,  # noqa: A002
+    columns: Mapping[str, str] | None,
+) -> Sequence[Example]:
+    """Examples of a source; of a folder that holds several splits, the files of the split that is asked for."""
+    if not isinstance(source, str | Path):
+        return source
+    if not Path(source).is_dir():
+        return read_examples(source, format=format, columns=columns)
+    found = discover([source])
+    split = [file for file in found if file.split == ("eval" if name == "eval" else "train")]
+    return [example for file in split or found for example in read_examples(file.path, format=format, columns=columns)]
 
 
 def _digest(rows: Sequence[Row]) -> str:

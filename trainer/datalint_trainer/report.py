@@ -160,7 +160,8 @@ class ImpactReport:
         console.print(table)
 
         for baseline in self.baselines:
-            console.print(Text(f"rival {baseline['name']}: {plain('accuracy', baseline['accuracy'])} accuracy"))
+            figure = plain(self.headline_metric, baseline[self.headline_metric])
+            console.print(Text(f"beside it, {baseline['name']}: {self.headline_metric} {figure}"))
         if self.objective:
             goal = self.objective
             met = "met" if goal.met else "MISSED"

@@ -29,7 +29,7 @@ class UnknownFormat(Rule):
     None.
 
     ## References
-    TRL's dataset formats; the formats of design are listed in `docs/formats.md`.
+    TRL's dataset formats; `docs/formats.md` lists those that are known.
     """
 
     code, name = "FMT016", "unknown-format"

@@ -1,6 +1,5 @@
 """TPL002."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ from datalint.chunk import Chunk
 from datalint.conversation import Dialogue
 from datalint.rule import Rule, Sample, none
 from datalint.tokens import Conversation, Rendered, render_rows
-from datalint_rules.tpl.parts import Part, form_of, parts_of
+from datalint_rules.tpl.parts import Part, form_of, parts_of, shows
 
 _CHATML = (
     "{% for m in messages %}{% if m.role in ['system', 'user', 'assistant'] %}"
@@ -94,7 +93,7 @@ class DroppedByTemplate(Rule):
         if not shown:
             return none()
         seen = [(dialogue, *parts_of(dialogue), text) for dialogue, text in shown]
-        lost = [{part.key for part in parts if not _shows(text, part)} for _, parts, _, text in seen]
+        lost = [{part.key for part in parts if not shows(text, part)} for _, parts, _, text in seen]
         # One tagged conversation of each form tells what the template drops; rows where that would be news are
         # tagged themselves, since templates also look into texts.
         first = {form_of(dialogue): number for number, (dialogue, _) in reversed(list(enumerate(shown)))}
@@ -125,23 +124,3 @@ def _dropped(chunk: Chunk, seen: list[tuple[Dialogue, list[Part], Conversation, 
         else set()
         for (_, parts, _, _), result in zip(seen, renders, strict=True)
     ]
-
-
-def _shows(text: str, part: Part) -> bool:
-    return any(all(_is_in(text, value) for value in group) for group in part.groups)
-
-
-def _is_in(text: str, value: Any) -> bool:
-    forms = _forms(value)
-    if forms[0].strip() in text:
-        return True
-    folded = " ".join(text.split())
-    return any(" ".join(form.split()) in folded for form in forms)
-
-
-def _forms(value: Any) -> list[str]:
-    """How templates write a value: as it is, in JSON once or twice, as Python shows it."""
-    if not isinstance(value, str):
-        return [json.dumps(value), str(value)]
-    once = json.dumps(value, ensure_ascii=False)[1:-1]
-    return [value, once, json.dumps(once, ensure_ascii=False)[1:-1], json.dumps(value)[1:-1], repr(value)[1:-1]]

@@ -4,6 +4,7 @@ A text that is missing from a render is easily seen, unless it is short or stand
 tool in the list of tools, the answer in the question. A tag stands nowhere else.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -144,3 +145,23 @@ def _leaves(value: Any) -> Iterator[Any]:
             yield from _leaves(item)
     elif value is not None:
         yield value
+
+
+def shows(text: str, part: Part) -> bool:
+    """Whether a rendered text holds the part; white space is collapsed, escapes are allowed for."""
+    return any(all(_is_in(text, value) for value in group) for group in part.groups)
+
+
+def _is_in(text: str, value: Any) -> bool:
+    if str(value).strip() in text:
+        return True
+    folded = " ".join(text.split())
+    return any(" ".join(form.split()) in folded for form in _forms(value))
+
+
+def _forms(value: Any) -> list[str]:
+    """How templates write a value: as it is, in JSON once or twice, as Python shows it."""
+    if not isinstance(value, str):
+        return [json.dumps(value)]
+    once = json.dumps(value, ensure_ascii=False)[1:-1]
+    return [value, once, json.dumps(once, ensure_ascii=False)[1:-1], json.dumps(value)[1:-1], repr(value)[1:-1]]

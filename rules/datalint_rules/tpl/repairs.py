@@ -5,11 +5,16 @@ a new list, or None where there is nothing for it to change.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
+from datalint.chunk import Chunk
+from datalint.conversation import Dialogue
 from datalint.formats import ROLES, content_text
+from datalint.location import parts
+from datalint.tokens import Rendered, render_rows
 
 Messages = list[dict[str, Any]]
 
@@ -137,3 +142,31 @@ REPAIRS: Sequence[tuple[str, Callable[[Messages], Messages | None]]] = (
     ("tool turns unsupported", without_tools),
 )
 FIXABLE = dict(REPAIRS[:3])
+
+
+def causes_of(chunk: Chunk, failed: list[Dialogue]) -> dict[int, tuple[str, str | None]]:
+    """By the id of a dialogue: what has to change for the template to render it, and where that begins.
+
+    The place is None where the change cannot be made in the row: its messages stand in more than one column.
+    """
+    template = chunk.target.template
+    assert template is not None
+    left = [d for d in failed if all(isinstance(message, dict) for message in d.conversation.messages)]
+    causes: dict[int, tuple[str, str | None]] = {id(d): ("the row as a whole", None) for d in failed}
+    for cause, repair in REPAIRS:
+        tried = [(d, repaired) for d in left if (repaired := repair(d.conversation.messages)) is not None]
+        renders = render_rows(template, [replace(d.conversation, messages=repaired) for d, repaired in tried])
+        for (dialogue, repaired), result in zip(tried, renders, strict=True):
+            if isinstance(result, Rendered):
+                causes[id(dialogue)] = cause, _place(dialogue, repaired)
+        left = [d for d in left if causes[id(d)][1] is None and causes[id(d)][0] not in dict(REPAIRS)]
+    return causes
+
+
+def _place(dialogue: Dialogue, repaired: Messages) -> str | None:
+    columns = {parts(pointer)[0] for pointer in dialogue.contents} - {"system"}
+    if len(columns) > 1:
+        return None
+    pairs = zip(dialogue.contents, dialogue.conversation.messages, repaired, strict=False)
+    changed = [pointer for pointer, before, after in pairs if before != after]
+    return next((pointer for pointer in changed if pointer != "/system"), dialogue.contents[-1])

@@ -1,17 +1,16 @@
 """TPL001."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.conversation import Dialogue
 from datalint.location import parts
 from datalint.rule import Fix, Found, Rule, Sample, none
-from datalint.tokens import Rendered, RenderError, render_rows
-from datalint_rules.tpl.repairs import FIXABLE, REPAIRS, Messages, role_of
+from datalint.tokens import RenderError
+from datalint_rules.tpl.repairs import FIXABLE, causes_of, role_of
 
 _STRICT = (
     "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system turns') }}{% endif %}"
@@ -81,7 +80,7 @@ class TemplateError(Rule):
         failed = [(d, result) for d, result in failed if result.kind != "given up"]
         if not failed:
             return none()
-        causes = _causes(chunk, [d for d, error in failed if error.kind == "raised"])
+        causes = causes_of(chunk, [d for d, error in failed if error.kind == "raised"])
         found = []
         for dialogue, error in failed:
             cause, place = causes.get(id(dialogue), ("limits of rendering", None))
@@ -118,31 +117,3 @@ class TemplateError(Rule):
                 if outside:
                     del row["system"]
         return row
-
-
-def _causes(chunk: Chunk, failed: list[Dialogue]) -> dict[int, tuple[str, str | None]]:
-    """By the id of a dialogue: what has to change for the template to render it, and where that begins.
-
-    The place is None where the change cannot be made in the row: its messages stand in more than one column.
-    """
-    template = chunk.target.template
-    assert template is not None
-    left = [d for d in failed if all(isinstance(message, dict) for message in d.conversation.messages)]
-    causes: dict[int, tuple[str, str | None]] = {id(d): ("the row as a whole", None) for d in failed}
-    for cause, repair in REPAIRS:
-        tried = [(d, repaired) for d in left if (repaired := repair(d.conversation.messages)) is not None]
-        renders = render_rows(template, [replace(d.conversation, messages=repaired) for d, repaired in tried])
-        for (dialogue, repaired), result in zip(tried, renders, strict=True):
-            if isinstance(result, Rendered):
-                causes[id(dialogue)] = cause, _place(dialogue, repaired)
-        left = [d for d in left if causes[id(d)][1] is None and causes[id(d)][0] not in dict(REPAIRS)]
-    return causes
-
-
-def _place(dialogue: Dialogue, repaired: Messages) -> str | None:
-    columns = {parts(pointer)[0] for pointer in dialogue.contents} - {"system"}
-    if len(columns) > 1:
-        return None
-    pairs = zip(dialogue.contents, dialogue.conversation.messages, repaired, strict=False)
-    changed = [pointer for pointer, before, after in pairs if before != after]
-    return next((pointer for pointer in changed if pointer != "/system"), dialogue.contents[-1])

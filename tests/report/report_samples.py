@@ -1,19 +1,16 @@
 """A small report, made by hand: rules and rows that no other change touches."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pytest
 
 from datalint.findings import SCHEMA
 from datalint.gate import Failure
 from datalint.report.model import Report
 from datalint.rule import Fix, Rule
 
-GOLDEN = Path(__file__).parent / "golden"
 # In two parts, so that no scanner takes it for a leak.
 KEY = "AK" + "IA" + "4QZ7MWT2LJRXH6VD"
 
@@ -67,7 +64,6 @@ class File:
 
 
 RULES = {rule.code: rule() for rule in (Empty, Copy, Conflict, Imbalance, Secret)}
-MakeReport = Callable[..., Report]
 
 
 def finding(rule: str, file: int | None, row: int | None, args: str = "{}", **more: Any) -> dict[str, Any]:
@@ -111,7 +107,6 @@ def chat(*turns: str) -> dict[str, Any]:
     return {"messages": [{"role": roles[i % 2], "content": text} for i, text in enumerate(turns)]}
 
 
-@pytest.fixture
 def sample() -> Report:
     """Five rules, three files: long and odd texts, a span, a pair, a finding about a whole file."""
     files = [
@@ -134,25 +129,11 @@ def sample() -> Report:
     found = [
         finding("FMT011", 0, 0, empty % 3, pointer="/messages/3/content"),
         finding("FMT011", 0, 4, empty % 1, pointer="/messages/1/content", severity="warning"),
-        *(finding("FMT011", 0, row, empty % 1, pointer="/messages/1/content") for row in (200, 201, 202)),
+        *(finding("FMT011", 0, row, empty % 1, pointer="/messages/1/content") for row in (200,)),
         finding("SEC001", 0, 7, '{"kind":"AWS key"}', pointer="/messages/1/content", start=start, end=start + 20),
         finding("DUP001", 0, 99, related=[{"file": 0, "row": 96}], fingerprint="1abc"),
         finding("CON001", 1, 3, '{"answer":"no"}', line=None, related=[{"file": 1, "row": 5}]),
         finding("LAB003", 1, None, '{"what":"label \'yes\' has 39 of 40 rows"}', pointer="/completion"),
     ]
-    failures = [Failure("FMT011", 5, 5 / 84159, "> 0"), Failure("CON001", 1, 1 / 84159, "> 0.001%")]
+    failures = [Failure("FMT011", 3, 3 / 84159, "> 0"), Failure("CON001", 1, 1 / 84159, "> 0.001%")]
     return make_report(found, files, rows, failures)
-
-
-@pytest.fixture
-def golden() -> Callable[[str, str], None]:
-    """Compare with a file of tests/report/golden. After a change that is wanted, delete the file and run twice."""
-
-    def compare(name: str, text: str) -> None:
-        path = GOLDEN / name
-        if not path.exists():
-            path.write_bytes(text.encode())
-            pytest.fail(f"{path} was not there; look at what was written into it")
-        assert text == path.read_bytes().decode()
-
-    return compare

@@ -1,0 +1,175 @@
+"""The folder appears whole or not at all: killed, out of space, twice at once, in the wrong place."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cleaner_helpers import contents, lines
+from datalint.cleaner.publish import published
+from datalint.errors import OutputError
+
+SCHEMA = json.dumps({"schema": "datalint-clean/1"})
+
+
+def publish(out: Path, text: str, *, overwrite: bool = False) -> None:
+    with published(out, overwrite=overwrite, again="use --overwrite") as folder:
+        (folder / "manifest.json").write_text(SCHEMA)
+        (folder / "sub").mkdir()
+        (folder / "sub" / "data").write_text(text)
+
+
+def test_a_new_folder_appears_and_nothing_else_is_left(tmp_path: Path) -> None:
+    publish(tmp_path / "a" / "out", "one")
+    assert contents(tmp_path) == {"a/out/manifest.json": SCHEMA.encode(), "a/out/sub/data": b"one"}
+    (tmp_path / "empty").mkdir()
+    publish(tmp_path / "empty", "two")
+    assert (tmp_path / "empty/sub/data").read_text() == "two"
+
+
+def test_an_existing_folder_is_replaced_only_when_asked_and_only_if_it_is_ours(tmp_path: Path) -> None:
+    publish(tmp_path / "out", "one")
+    with pytest.raises(OutputError, match="--overwrite"):
+        publish(tmp_path / "out", "two")
+    publish(tmp_path / "out", "two", overwrite=True)
+    assert (tmp_path / "out/sub/data").read_text() == "two"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.tex").write_text("years of work")
+    with pytest.raises(OutputError, match="not written by datalint"):
+        publish(tmp_path / "mine", "two", overwrite=True)
+    assert contents(tmp_path / "mine") == {"thesis.tex": b"years of work"}
+
+
+def test_a_file_or_a_link_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text")
+    (tmp_path / "target").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    for name in ("file", "link", "dangling"):
+        with pytest.raises(OutputError, match=name):
+            publish(tmp_path / name, "x", overwrite=True)
+    with pytest.raises(OutputError, match="cannot be written"):
+        publish(tmp_path / "file" / "out", "x")
+    assert not list((tmp_path / "target").iterdir())
+
+
+def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+    publish(tmp_path / "out", "one")
+    before = contents(tmp_path)
+
+    def fail() -> None:
+        with published(tmp_path / "out", overwrite=True) as folder:
+            (folder / "half").write_text("x")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OutputError, match="No space left"):
+        fail()
+    assert contents(tmp_path) == before
+
+
+def test_the_second_of_two_runs_is_told(tmp_path: Path) -> None:
+    with (
+        published(tmp_path / "out") as folder,
+        pytest.raises(OutputError, match=f"another run .process {os.getpid()}"),
+        published(tmp_path / "out"),
+    ):
+        pytest.fail("both write")
+    assert not folder.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_dead_runs_left_is_removed_and_a_folder_moved_aside_comes_back(tmp_path: Path) -> None:
+    (tmp_path / ".out.datalint-dead.new").mkdir()
+    (tmp_path / ".out.datalint-dead.new" / "half").write_text("x")
+    (tmp_path / ".out.datalint-dead.old").mkdir()
+    (tmp_path / ".out.datalint-dead.old" / "manifest.json").write_text(SCHEMA)
+    (tmp_path / ".out.datalint.lock").write_text("1\n")
+    with pytest.raises(OutputError, match="there already"):
+        publish(tmp_path / "out", "one")
+    assert contents(tmp_path) == {"out/manifest.json": SCHEMA.encode()}
+
+
+def test_without_an_exchange_two_renames_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("datalint.cleaner.publish._exchanged", lambda one, other: False)
+    publish(tmp_path / "out", "one")
+    publish(tmp_path / "out", "two", overwrite=True)
+    assert contents(tmp_path) == {"out/manifest.json": SCHEMA.encode(), "out/sub/data": b"two"}
+
+
+CLEAN = "import sys; from datalint.cli import main; main()"
+
+
+def start(folder: Path, *args: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", CLEAN, "clean", "train.jsonl", "--out", "out", "--isolated", *args],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Path:
+    """A folder with data to clean, and an older output of it."""
+    rows = [{"prompt": f"question {i} {'x' * 200}", "completion": f"answer {i}"} for i in range(4000)]
+    (tmp_path / "train.jsonl").write_text(lines(*rows))
+    done = start(tmp_path, "--select", "FMT001")
+    assert done.wait() == 0, done.communicate()
+    return tmp_path
+
+
+def test_a_killed_run_leaves_the_old_output_or_the_new_one(busy: Path) -> None:
+    old = contents(busy / "out")
+    began = time.monotonic()
+    whole = start(busy, "--select", "DUP001", "--overwrite")
+    assert whole.wait() == 0
+    length = time.monotonic() - began
+    new = contents(busy / "out")
+    assert new.keys() == old.keys()
+    assert new != old
+    chance = random.Random(7)
+    for _ in range(6):
+        run = start(busy, "--select", "FMT001", "--overwrite")
+        time.sleep(length * chance.uniform(0.3, 1.05))
+        run.send_signal(chance.choice([signal.SIGKILL, signal.SIGTERM]))
+        run.communicate()
+        assert contents(busy / "out") in (old, new)
+    last = start(busy, "--select", "DUP001", "--overwrite")
+    assert last.wait() == 0
+    assert contents(busy / "out") == new
+    assert sorted(path.name for path in busy.iterdir()) == ["out", "train.jsonl"]
+
+
+@pytest.mark.parametrize("limit", [1, 2_000, 40_000])
+def test_a_full_disk_is_one_line_and_leaves_the_old_output(busy: Path, limit: int) -> None:
+    old = contents(busy / "out")
+    code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); {CLEAN}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "clean", "train.jsonl", "--out", "out", "--isolated", "--overwrite"],
+        cwd=busy,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert contents(busy / "out") == old
+    assert sorted(path.name for path in busy.iterdir()) == ["out", "train.jsonl"]
+
+
+def test_two_runs_at_once_leave_one_whole_output(busy: Path) -> None:
+    runs = [start(busy, "--select", code, "--overwrite") for code in ("DUP001", "FMT001")]
+    told = [run.communicate()[1] for run in runs]
+    codes = sorted(run.returncode for run in runs)
+    assert codes in ([0, 0], [0, 2])
+    if codes == [0, 2]:
+        assert any("another run" in text for text in told)
+    assert {"train.parquet", "manifest.json", "README.md"} <= contents(busy / "out").keys()

@@ -1,0 +1,112 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from trainer_examples import flip, questions
+
+pytestmark = pytest.mark.train
+
+
+def datalint(*words, folder: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    # Offline, and one thread: figures do not depend on it, but a shared machine is kinder to it.
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "datalint", *map(str, words)]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def write(path: Path, pairs) -> Path:
+    lines = [json.dumps({"text": text, "label": label}) for text, label in pairs]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    noisy, wrong = flip(questions()[:350], 0.3)
+    write(folder / "raw.jsonl", noisy)
+    write(folder / "clean.jsonl", [pair for pair, bad in zip(noisy, wrong, strict=True) if not bad])
+    write(folder / "held-out.jsonl", questions()[350:])
+    return folder
+
+
+def test_text_and_json_at_once(data):
+    done = datalint(
+        "impact", "raw.jsonl", "clean.jsonl", "--eval", "held-out.jsonl", "--output-format", "text",
+        "--output-format", "json:impact.json", folder=data,
+    )  # fmt: skip
+    assert done.stdout.startswith("The cleaning helped. Training on the cleaned file instead of the raw one: +")
+    assert "decides: tempered log-loss" in done.stdout
+    assert json.loads((data / "impact.json").read_text())["verdict"] == "helped"
+
+
+def test_a_missed_objective_is_the_only_reason_for_exit_code_1(data):
+    words = ("impact", "raw.jsonl", "clean.jsonl", "--eval", "held-out.jsonl", "--objective")
+    assert "MISSED" in datalint(*words, "accuracy >= 0.999", folder=data, code=1).stdout
+    assert "met" in datalint(*words, "accuracy >= 0.1", folder=data).stdout
+
+
+def test_a_missing_file_is_one_line_and_exit_code_2(data):
+    done = datalint("impact", "raw.jsonl", "clean.jsonl", "--eval", "nowhere.jsonl", folder=data, code=2)
+    assert done.stderr.count("\n") == 1
+    assert "nowhere.jsonl" in done.stderr
+
+
+def test_a_model_that_cannot_be_had_is_one_line(data):
+    words = ("impact", "raw.jsonl", "clean.jsonl", "--eval", "held-out.jsonl", "--model", "nobody/no-such-model")
+    done = datalint(*words, folder=data, code=2)
+    assert done.stderr.count("\n") == 1
+    assert "nobody/no-such-model" in done.stderr
+
+
+def test_other_columns_are_mapped(data):
+    rows = [{"satz": text, "klasse": label} for text, label in questions()]
+    for name, part in (("a.jsonl", rows[:350]), ("b.jsonl", rows[350:])):
+        (data / name).write_text("\n".join(map(json.dumps, part)) + "\n")
+    done = datalint(
+        "impact", "a.jsonl", "a.jsonl", "--eval", "b.jsonl", "--columns", "text=satz", "--columns", "label=klasse",
+        folder=data,
+    )  # fmt: skip
+    assert done.stdout.startswith("No measurable difference.")
+
+
+def test_the_demo(tmp_path):
+    done = datalint("demo", folder=tmp_path)
+    out = tmp_path / "datalint-demo"
+    report = json.loads((out / "impact.json").read_text())
+    assert done.stdout.count(report["sentence"]) == 1
+    assert report["verdict"] == "helped"
+    assert report["train"]["left_out_for_leakage"] == 24
+    for name in (
+        "raw/train.jsonl",
+        "raw/eval.jsonl",
+        "report.json",
+        "cleaned/train.parquet",
+        "cleaned/removed.parquet",
+    ):
+        assert (out / name).is_file()
+    # The printed figures may be followed to their files.
+    for name in ("raw", "report.json", "cleaned", "impact.json"):
+        assert f"{Path('datalint-demo') / name}: " in done.stdout
+
+    assert "is there already" in datalint("demo", folder=tmp_path, code=2).stderr
+    again = datalint("demo", "--overwrite", folder=tmp_path)
+    assert again.stdout == done.stdout
+
+
+def test_impact_reads_the_training_split_of_a_cleaned_folder(tmp_path):
+    datalint("demo", folder=tmp_path)
+    out = tmp_path / "datalint-demo"
+    datalint(
+        "impact", out / "raw" / "train.jsonl", out / "cleaned", "--eval", out / "raw" / "eval.jsonl",
+        "--output-format", "json:again.json", folder=tmp_path,
+    )  # fmt: skip
+    first, second = (json.loads(path.read_text()) for path in (out / "impact.json", tmp_path / "again.json"))
+    first.pop("cost")
+    second.pop("cost")
+    assert first == second
