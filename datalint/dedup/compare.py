@@ -1,12 +1,16 @@
 """What makes two rows near duplicates: the exact comparison behind every reported pair."""
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
 from datalint.dedup.lsh import unpack
-from datalint.dedup.ragged import F64, U64, Bool, Ragged, distinct, jaccard, ranges, row_sets, run_starts
+from datalint.dedup.ragged import F64, I64, U64, Bool, Ragged, distinct, jaccard, ranges, row_sets, run_starts, spans
 from datalint.dedup.tokens import shingle
+
+_BATCH: Final = 1 << 19
+"""Tokens whose bigrams are held at once: about 10 MiB of scratch."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +95,18 @@ def verify(rows: Rows, pairs: U64, thresholds: Thresholds) -> Pairs:
     words = jaccard(rows.sets, *unpack(found.packed))
     found = replace(found, sets=words).where(words >= thresholds.sets)
     if rows.spaced:
-        left, right = unpack(found.packed)
-        involved = distinct(np.concatenate((left, right)).astype(np.uint64)).astype(np.int64)
-        neighbours = row_sets(shingle(rows.sequence.take(involved), 2))
-        bigrams = jaccard(neighbours, np.searchsorted(involved, left), np.searchsorted(involved, right))
+        bigrams = _bigram_jaccard(rows.sequence, *unpack(found.packed))
         found = replace(found, bigrams=bigrams).where(bigrams >= thresholds.bigrams)
     return found
+
+
+def _bigram_jaccard(sequence: Ragged, left: I64, right: I64) -> F64:
+    """Similarity of the sets of neighbouring tokens, built for a batch of pairs at a time: few rows need them."""
+    result = np.empty(len(left))
+    lengths = sequence.lengths
+    for start, stop in spans(lengths[left] + lengths[right], _BATCH):
+        one, other = left[start:stop], right[start:stop]
+        involved = distinct(np.concatenate((one, other)).astype(np.uint64)).astype(np.int64)
+        bigrams = row_sets(shingle(sequence.take(involved), 2))
+        result[start:stop] = jaccard(bigrams, np.searchsorted(involved, one), np.searchsorted(involved, other))
+    return result

@@ -76,9 +76,11 @@ def near_duplicates(
     thresholds = Thresholds(threshold, bigram_threshold, number_threshold)
     tokens = tokenise(texts)
     contents, _ = _contents(tokens)
+    kinds, sizes = list(_comparable(tokens, contents, min_words, boilerplate_share)), tokens.sizes
+    del tokens  # half of the memory so far, not needed any more
     pairs, dropped = [pl.DataFrame(schema=_PAIRS)], [pl.DataFrame(schema=_DROPPED)]
-    for rows, number in _comparable(tokens, contents, min_words, boilerplate_share):
-        found = _search(rows, number, tokens.sizes, thresholds)
+    for rows, number in kinds:
+        found = _search(rows, number, sizes, thresholds)
         pairs.append(found.pairs)
         dropped.append(found.dropped)
     return NearDuplicates(pl.concat(pairs).sort("left", "right"), pl.concat(dropped).sort("row"))

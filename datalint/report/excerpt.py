@@ -39,8 +39,8 @@ def excerpt(
     at = next((i for i, turn in enumerate(turns) if where and _is_inside(where, turn)), None)
     try:
         value = resolve(row, where or "")
-    except KeyError:
-        at, value = None, row
+    except KeyError:  # a message that lacks what is pointed to is shown for it, else the row
+        value, where = (row, None) if at is None else (None, _message(turns[at]))
     if at is None:
         if isinstance(value, (dict, list)):
             return overview(row, columns=columns, width=width)

@@ -121,8 +121,9 @@ class _Table:
     def parse(self, found: _Stretch, *, final: bool) -> None:
         """Find the records of a stretch. Unless it is final, an unfinished record is left for the next one."""
         lines, rows, spans, at = found.lines, found.rows, found.spans, 0
-        feed, fed, width = iter(lines), 0, len(self.header or ())
+        feed, fed = iter(lines), 0
         while at < len(lines):
+            width = len(self.header or ())
             reader, base = csv.reader(feed, delimiter=self.delimiter, strict=True), at
             try:
                 for fields in reader:

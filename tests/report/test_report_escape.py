@@ -50,8 +50,8 @@ def test_an_excerpt_fits_and_its_caret_is_under_it(text: str, start: int, length
         shown, (at, cells) = fit(text, span, width)
         assert cell_len(shown) <= width + 2  # an ellipsis or a quote on either side
         assert visible(shown) == shown
-        assert 0 <= at
-        assert 1 <= cells
+        assert at >= 0
+        assert cells >= 1
         assert at + cells <= max(cell_len(shown), at + 1)
 
 
@@ -86,8 +86,9 @@ def test_a_message_is_shown_after_the_one_before_it() -> None:
     row = chat("one", "two", "three", "four")
     lines = excerpt(row, "/messages/2/content", (1, 3), columns={}, width=40)
     assert [(line.label, line.text, line.caret) for line in lines] == [
-        ("[1] assistant", "two", (0, 3)) if line.caret else ("[1] assistant", "two", None) for line in lines[:1]
-    ] + [("[2] user", "three", (1, 2))]
+        ("[1] assistant", "two", None),
+        ("[2] user", "three", (1, 2)),
+    ]
     assert [line.label for line in excerpt(row, "/messages/0", None, columns={}, width=40)] == ["[0] user"]
 
 
@@ -97,6 +98,13 @@ def test_what_is_inside_of_a_message_is_named() -> None:
     (line,) = excerpt(row, "/messages/0/tool_calls/0/function/arguments", (2, 6), columns={}, width=40)
     assert (line.label, line.text) == ("[0] assistant tool_calls/0/function/arguments", '{"city": "x"}')
     assert line.caret == (2, 4)
+
+
+def test_a_message_is_shown_for_what_it_lacks() -> None:
+    row = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "tool_calls": [{"a": 1}]}]}
+    for where in ("/messages/1/content", "/messages/1/name"):
+        lines = excerpt(row, where, None, columns={}, width=40)
+        assert [(x.label, x.text) for x in lines] == [("[0] user", "q"), ("[1] assistant", '[{"a":1}]')]
 
 
 def test_other_rows_show_the_field() -> None:

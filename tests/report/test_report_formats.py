@@ -158,13 +158,12 @@ def test_json_gives_hostile_texts_back_unchanged(text: str) -> None:
 @pytest.mark.parametrize("name", LONE_SURROGATES)
 def test_a_file_name_that_is_no_utf8_costs_no_report(name: str) -> None:
     report = make_report([finding("DUP001", 0, 0, related=[{"file": 0, "row": 0}])], [File(name, 1)])
-    for format in FORMATS:  # noqa: A001
-        assert "\\u" in render(report, format)
+    assert all("\\u" in render(report, one) for one in FORMATS)
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("where", ["before", "inside", "after"])
-def test_no_format_shows_a_credential_in_whole_or_in_part(format: str, where: str) -> None:
+def test_no_format_shows_a_credential_in_whole_or_in_part(name: str, where: str) -> None:
     text = f"{'word ' * 30}key={KEY} {'word ' * 30}"
     at = {"before": 0, "inside": text.index(KEY) + 4, "after": len(text) - 4}[where]
     place = {"start": at, "end": at + 4}
@@ -181,7 +180,7 @@ def test_no_format_shows_a_credential_in_whole_or_in_part(format: str, where: st
         rows,
     )
     for length in (20, 10, 6):
-        assert not any(KEY[4:][at : at + length] in render(report, format) for at in range(17 - min(length, 16)))
+        assert not any(KEY[4:][at : at + length] in render(report, name) for at in range(17 - min(length, 16)))
 
 
 def test_output_formats_are_parsed_with_their_paths(tmp_path: Path) -> None:
