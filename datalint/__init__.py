@@ -5,7 +5,8 @@ The Python API is two verbs: `check(...)` returns a Report, `clean(...)` writes 
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from datalint.version import __version__
+
 __all__ = ["__version__", "check", "clean"]
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 import polars as pl
 
-from datalint import __version__
+from datalint.version import __version__
 from datalint.config import Settings, load
 from datalint.engine import Job, Outcome, Plan, plan, run
 from datalint.engine.local import Repair, read

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from datalint import __version__
+from datalint.version import __version__
 from datalint.cleaner.card import RuleLine, write_card
 from datalint.cleaner.manifest import SCHEMA, FileEntry, Manifest, digests, sha256_of, total, write_manifest
 from datalint.cleaner.names import RESERVED, Place, places

@@ -5,7 +5,7 @@ from typing import Any
 
 import rich_click as click
 
-from datalint import __version__
+from datalint.version import __version__
 from datalint.cli.guard import guarded
 
 # Each is a module of this package that holds it as `command`; libraries that take time load in its body.

@@ -20,7 +20,6 @@ class Drops:
     row: I64
     kept: I64
     similarity: F64  # of the sets
-    group: I64  # smallest row number of the group
 
 
 def groups(count: int, pairs: U64) -> I64:
@@ -74,7 +73,7 @@ def cluster(rows: Rows, links: Pairs, sizes: I64, thresholds: Thresholds) -> tup
     row = np.flatnonzero(kept_by >= 0)
     kept = kept_by[row]
     similarity = links.sets[np.searchsorted(links.packed, pack(row, kept))]
-    return Drops(row, kept, similarity, label[row]), links
+    return Drops(row, kept, similarity), links
 
 
 def _by_links_alone(waiting: I64, links: Pairs, kept_by: I64) -> None:

@@ -99,8 +99,8 @@ class Ragged:
 
     def where(self, keep: Bool) -> "Ragged":
         """The same rows with only the values that `keep`, shape (total,), marks."""
-        counts = np.concatenate(([0], np.cumsum(keep)))
-        return Ragged(self.values[keep], counts[self.offsets].astype(np.int64))
+        kept = np.flatnonzero(keep)
+        return Ragged(self.values[kept], np.searchsorted(kept, self.offsets))
 
 
 def row_sets(rows: Ragged) -> Ragged:

@@ -216,11 +216,10 @@ def _cap(buffer: bytes) -> tuple[bytes, dict[int, tuple[int, int]]]:
 
 
 def _tokenise_block(buffer: bytes, powers: U64, inverse: U64) -> Tokens:
+    """The tokens of a folded buffer; `powers` and `inverse` are those of P and of 1 / P, at least one per byte."""
     codes = np.frombuffer(buffer, np.uint8)
     kinds, any_unspaced = _classify(buffer, codes)
-
-    sums = np.empty(len(codes) + 1, np.uint64)
-    sums[0] = 0
+    sums = np.zeros(len(codes) + 1, np.uint64)
     np.multiply(np.frombuffer(buffer.translate(_HASHED), np.uint8), powers[: len(codes)], out=sums[1:])
     np.cumsum(sums, out=sums)
 
@@ -233,27 +232,20 @@ def _tokenise_block(buffer: bytes, powers: U64, inverse: U64) -> Tokens:
     line_ends = np.flatnonzero((codes == ord("\n")) | (codes == ROW))
     line_starts, line_ends = line_ends[:-1] + 1, line_ends[1:]
 
-    word = kinds & _WORD
+    word, digit = kinds & _WORD, kinds & _DIGIT
     edges = np.flatnonzero(word[1:] != word[:-1]) + 1
     starts, ends = edges[::2], edges[1::2]
-    digit = kinds & _DIGIT
     number = np.zeros(len(starts), bool)
     number[np.searchsorted(starts, np.flatnonzero(digit[1:] > digit[:-1]) + 1, side="right") - 1] = True
 
     spaced = np.ones(len(row_ends), bool)
     if any_unspaced:
         spaced = _spaced(codes, kinds, row_ends)
-        owner = np.searchsorted(row_ends, starts)
-        words = spaced[owner]
-        single = np.flatnonzero((codes & 0xC0) != 0x80)
-        single_end = np.append(single[1:], len(codes))
-        # The separator after a line is a token too: it stands for the space between two lines.
-        inside = single > 0
-        single, single_end = single[inside], single_end[inside]
-        inside = ~spaced[np.searchsorted(row_ends, single)]
-        starts = np.concatenate((starts[words], single[inside]))
-        ends = np.concatenate((ends[words], single_end[inside]))
-        number = np.concatenate((number[words], np.zeros(int(inside.sum()), bool)))
+        words = spaced[np.searchsorted(row_ends, starts)]
+        character_starts, character_ends = _characters(codes, row_ends, ~spaced)
+        starts = np.concatenate((starts[words], character_starts))
+        ends = np.concatenate((ends[words], character_ends))
+        number = np.concatenate((number[words], np.zeros(len(character_starts), bool)))
         order = np.argsort(starts, kind="stable")
         starts, ends, number = starts[order], ends[order], number[order]
 
@@ -267,3 +259,13 @@ def _tokenise_block(buffer: bytes, powers: U64, inverse: U64) -> Tokens:
         sizes=row_ends - row_starts,
         spaced=spaced,
     )
+
+
+def _characters(codes: U8, row_ends: I64, wanted: Bool) -> tuple[I64, I64]:
+    """Starts and ends of the single characters of the wanted rows.
+
+    The separator after a line is one of them: it stands for the space between two lines.
+    """
+    edges = np.append(np.flatnonzero((codes & 0xC0) != 0x80), len(codes))[1:]
+    inside = wanted[np.searchsorted(row_ends, edges[:-1])]
+    return edges[:-1][inside], edges[1:][inside]

@@ -123,7 +123,7 @@ class _Table:
         lines, rows, spans, at = found.lines, found.rows, found.spans, 0
         feed, fed = iter(lines), 0
         while at < len(lines):
-            width = len(self.header or ())
+            width = -1 if self.header is None else len(self.header)
             reader, base = csv.reader(feed, delimiter=self.delimiter, strict=True), at
             try:
                 for fields in reader:
@@ -135,7 +135,7 @@ class _Table:
                         at += 1  # the quote on this line has swallowed others: go back to the next line
                         break
                     else:
-                        width = len(self.header or ())
+                        width = -1 if self.header is None else len(self.header)
                     at = fed
             except csv.Error as fault:
                 fed = base + reader.line_num

@@ -1,0 +1,79 @@
+"""What the README shows is what happens."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from datalint.config import load
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMAND = re.compile(r"^\$ datalint (.*)$", re.MULTILINE)
+
+
+def block(name: str) -> str:
+    found = re.search(rf"<!-- {name} -->\n```\w*\n(.*?)```", README, re.DOTALL)
+    assert found, name
+    return found[1]
+
+
+def test_the_terminal_excerpt_is_what_the_command_prints() -> None:
+    shown = block("excerpt")
+    command = COMMAND.search(shown)
+    assert command
+    done = subprocess.run(
+        [sys.executable, "-m", "datalint", *shlex.split(command[1])],
+        cwd=ROOT,
+        env={**os.environ, "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    lines = iter(done.stdout.splitlines())
+    for line in shown.splitlines()[1:]:
+        if line and line != "[...]":
+            assert line in lines, f"not printed, or not in this order: {line}"
+
+
+def test_the_clean_fixtures_are_quiet() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "datalint", "check", "fixtures/clean"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "All clean" in done.stdout
+
+
+def test_the_configuration_loads(tmp_path: Path) -> None:
+    toml = next(text for text in re.findall(r"```toml\n(.*?)```", README, re.DOTALL) if "[gate]" in text)
+    (tmp_path / "datalint.toml").write_text(toml)
+    settings = load(start=tmp_path)
+    assert settings.config.datasets["support"].eval == ["data/eval.jsonl"]
+    assert tomllib.loads(toml)["rules"]["DUP002"]["threshold"] == 0.85
+
+
+def test_the_python_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = next(text for text in re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train.jsonl").write_bytes((ROOT / "fixtures" / "faulty" / "train.jsonl").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README", "exec"), {})
+    assert (tmp_path / "cleaned" / "train.parquet").exists()
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_generated_pages_are_up_to_date() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "datalint.docs", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
