@@ -79,8 +79,13 @@ def test_messages_that_are_no_objects_do_not_crash() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "closed"),
-    [("Yes", True), ("about five hundred", True), ("one two three four five six", False), ("巴黎", True),
-     ("您好，我是一个由团队打造的人工智能助手", False)],
+    [
+        ("Yes", True),
+        ("about five hundred", True),
+        ("one two three four five six", False),
+        ("巴黎", True),
+        ("您好，我是一个由团队打造的人工智能助手", False),
+    ],
 )
 def test_closed_answers(answer, closed) -> None:
     assert is_closed(answer) is closed

@@ -44,7 +44,11 @@ def test_the_terminal_excerpt_is_what_the_command_prints() -> None:
 
 def test_the_clean_fixtures_are_quiet() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "datalint", "check", "fixtures/clean"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "datalint", "check", "fixtures/clean"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout
     assert "All clean" in done.stdout
@@ -64,7 +68,7 @@ def test_the_python_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "data" / "train.jsonl").write_bytes((ROOT / "fixtures" / "faulty" / "train.jsonl").read_bytes())
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "README", "exec"), {})
-    assert (tmp_path / "cleaned" / "train.parquet").exists()
+    assert (tmp_path / "cleaned" / "data" / "train.parquet").exists()
 
 
 def test_links_lead_somewhere() -> None:
