@@ -10,15 +10,17 @@ from datalint.errors import UsageError
 
 
 @contextmanager
-def as_paths(data: Any) -> Iterator[Sequence[str | Path] | None]:
+def as_paths(data: Any) -> Iterator[tuple[Sequence[str | Path] | None, Any]]:
     """Paths as they are; a polars, pandas or pyarrow table or a `datasets.Dataset` as a Parquet file for a while.
+
+    Yields the paths, and the pyarrow table that they stand for (None where the data was paths).
 
     Raises UsageError for anything else.
     """
     if data is None or isinstance(data, (str, Path)):
-        yield None if data is None else [data]
+        yield (None if data is None else [data]), None
     elif isinstance(data, (list, tuple)) and all(isinstance(item, (str, Path)) for item in data):
-        yield list(data)
+        yield list(data), None
     else:
         table = _arrow(data)
         import pyarrow.parquet
@@ -26,7 +28,7 @@ def as_paths(data: Any) -> Iterator[Sequence[str | Path] | None]:
         with tempfile.TemporaryDirectory(prefix="datalint-") as folder:
             path = Path(folder) / "frame.parquet"
             pyarrow.parquet.write_table(table, path)
-            yield [path]
+            yield [path], table
 
 
 def _arrow(data: Any) -> Any:

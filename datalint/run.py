@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ from datalint.selectors import choose, codes, expand
 from datalint.suppress import per_file
 
 Scope = Literal["row", "dataset", "all"]
+_SHOWN = 1 << 16  # bytes of an unreadable row that an excerpt may come from
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,12 @@ def check(
     """
     flags = {key.replace("_", "-"): value for key, value in options.items()}
     settings = load(file=None if config is None else Path(config), isolated=isolated, flags=flags)
-    with as_paths(data) as paths:
-        return check_settings(paths, settings, scope=scope, progress=progress, fingerprints=True)
+    with as_paths(data) as (paths, table):
+        report = check_settings(paths, settings, scope=scope, progress=progress, fingerprints=True)
+    if table is None:
+        return report
+    # The file that stood for the table is gone; its rows are not.
+    return replace(report, fetch=lambda _, rows: {row: table.slice(row, 1).to_pylist()[0] for row in rows})
 
 
 def check_settings(
@@ -121,13 +126,14 @@ def report_of(setup: Setup, outcome: Outcome, *, seconds: float) -> Report:
 
 
 def fetch(job: Job, rows: Sequence[int], repair: Repair | None = None) -> dict[int, Any]:
-    """Some rows of a file, read again: row -> value (None where it is unreadable)."""
+    """Some rows of a file, read again: row -> value; of an unreadable row the beginning of its text."""
     wanted, found = sorted(set(rows)), {}
     for chunk in read(job, repair):
         first = chunk.block.first_row
         while wanted and wanted[0] < first + len(chunk):
             row = wanted.pop(0)
-            found[row] = chunk.values[row - first]
+            value = chunk.values[row - first]
+            found[row] = chunk.raw(row - first)[:_SHOWN].decode("utf-8", "replace") if value is None else value
         if not wanted:
             break
     return found

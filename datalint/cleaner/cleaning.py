@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from datalint.version import __version__
 from datalint.cleaner.card import RuleLine, write_card
 from datalint.cleaner.manifest import SCHEMA, FileEntry, Manifest, digests, sha256_of, total, write_manifest
 from datalint.cleaner.names import RESERVED, Place, places
@@ -24,6 +23,7 @@ from datalint.errors import OutputError, UsageError
 from datalint.frames import as_paths
 from datalint.report.model import FileRead, Report
 from datalint.run import Setup, prepare
+from datalint.version import __version__
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,7 +106,7 @@ def clean(
     flags = {key.replace("_", "-"): value for key, value in options.items()}
     settings = load(file=None if config is None else Path(config), isolated=isolated, flags=flags)
     wanted = CleanOptions(unsafe_fixes, overwrite, with_provenance, to)
-    with as_paths(data) as paths:
+    with as_paths(data) as (paths, _):
         table = not (data is None or isinstance(data, (str, Path, list, tuple)))
         return clean_settings(paths, settings, out=Path(out), options=wanted, progress=progress, table=table)
 

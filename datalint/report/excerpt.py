@@ -24,7 +24,7 @@ class Line:
 
 
 def excerpt(
-    row: Mapping[str, Any],
+    row: Mapping[str, Any] | str,
     where: str | None,
     span: tuple[int, int] | None,
     *,
@@ -35,6 +35,8 @@ def excerpt(
 
     A row that is meant as a whole, or that lacks what the pointer names, is shown as its first and last turns.
     """
+    if isinstance(row, str):  # what is left of a row that could not be read
+        return [Line("", fit(row, None, width)[0])]
     turns = turns_of(row, shape_of(row, columns))
     at = next((i for i, turn in enumerate(turns) if where and _is_inside(where, turn)), None)
     try:

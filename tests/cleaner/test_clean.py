@@ -8,9 +8,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cleaner_helpers import contents, lines, rows_in, rows_read
 
 import datalint
-from cleaner_helpers import contents, lines, rows_in, rows_read
 from datalint.cleaner import restore
 from datalint.errors import InputError, OutputError, UsageError
 
@@ -35,12 +35,22 @@ def test_every_row_is_somewhere(tmp_path: Path) -> None:
     result = clean(source, tmp_path / "out", "FMT011", "DUP001", unsafe_fixes=True)
     assert rows_in(tmp_path / "out/train.parquet") == [SEA, HILL]
     removed = rows_in(tmp_path / "out/removed.parquet")
-    assert [(r["row"], r["line"], r["rules"]) for r in removed] == [(1, 2, ["FMT001"]), (3, 4, ["DUP001"]), (4, 5, ["FMT011"])]
+    assert [(r["row"], r["line"], r["rules"]) for r in removed] == [
+        (1, 2, ["FMT001"]),
+        (3, 4, ["DUP001"]),
+        (4, 5, ["FMT011"]),
+    ]
     assert [r["raw"] for r in removed] == source.read_bytes().splitlines()[1:2] + source.read_bytes().splitlines()[3:]
     assert all(r["file"] == str(source) and r["reason"] for r in removed)
     assert (result.rows_in, result.rows_out, result.rows_removed, result.rows_unreadable) == (5, 2, 2, 1)
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
-    assert manifest["counts"] == {"rows_in": 5, "rows_out": 2, "rows_removed": 2, "rows_unreadable": 1, "rows_changed": 0}
+    assert manifest["counts"] == {
+        "rows_in": 5,
+        "rows_out": 2,
+        "rows_removed": 2,
+        "rows_unreadable": 1,
+        "rows_changed": 0,
+    }
     assert result.removed_by_rule == {"FMT001": 1, "DUP001": 1, "FMT011": 1}
     assert not result.report.passed
 
@@ -58,7 +68,10 @@ def test_changes_name_every_leaf(tmp_path: Path) -> None:
     assert (result.rows_changed, result.changed_by_rule) == (1, {"FMT104": 1})
     (change,) = rows_in(tmp_path / "out/changes.parquet")
     assert {k: change[k] for k in ("file", "row", "rule", "pointer")} == {
-        "file": str(source), "row": 0, "rule": "FMT104", "pointer": "/messages",
+        "file": str(source),
+        "row": 0,
+        "rule": "FMT104",
+        "pointer": "/messages",
     }
     assert json.loads(change["before"]) == TALK["messages"]
     assert json.loads(change["after"])[0] == {"role": "user", "content": "a\n\nb"}
@@ -96,7 +109,10 @@ def test_rows_of_evaluation_files_stay_and_reference_files_are_not_written(tmp_p
         reference=[str(tmp_path / "bench.jsonl")],
         unsafe_fixes=True,
     )
-    assert [(f.output, f.split, f.rows_out) for f in result.files] == [("train.parquet", "train", 2), ("test.parquet", "eval", 3)]
+    assert [(f.output, f.split, f.rows_out) for f in result.files] == [
+        ("train.parquet", "train", 2),
+        ("test.parquet", "eval", 3),
+    ]
     card = (tmp_path / "out/README.md").read_text()
     assert '- split: train\n    path:\n    - "train.parquet"' in card
     assert '- split: test\n    path:\n    - "test.parquet"' in card
@@ -129,7 +145,10 @@ def test_rows_of_evaluation_files_stay_and_reference_files_are_not_written(tmp_p
             [[{"role": "user", "content": "a"}], [{"role": "tool", "content": "b", "name": "f"}]],
             pa.list_(pa.struct([("role", pa.string()), ("content", pa.string()), ("name", pa.string())])),
         ),
-        ([[{"role": "user", "content": "a"}, {"role": "user", "content": ["b"]}]], pa.list_(pa.struct([("role", pa.string()), ("content", pa.json_())]))),
+        (
+            [[{"role": "user", "content": "a"}, {"role": "user", "content": ["b"]}]],
+            pa.list_(pa.struct([("role", pa.string()), ("content", pa.json_())])),
+        ),
     ],
 )
 def test_columns_have_the_type_that_holds_them_unchanged(tmp_path: Path, column: list[Any], kind: pa.DataType) -> None:
@@ -170,7 +189,11 @@ def test_names_keep_their_folders_and_never_meet(tmp_path: Path, monkeypatch: py
     names = ["a/train.jsonl", "a/train.csv", "removed.jsonl", "b/train.jsonl", "../up.jsonl"]
     result = clean(names, Path("out"))
     assert [file.output for file in result.files] == [
-        "a/train.parquet", "a/train.csv.parquet", "removed.jsonl.parquet", "b/train.parquet", "up.parquet",
+        "a/train.parquet",
+        "a/train.csv.parquet",
+        "removed.jsonl.parquet",
+        "b/train.parquet",
+        "up.parquet",
     ]
     assert [file.input for file in result.files] == names
     restore("out", out="back")

@@ -8,13 +8,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cleaner_helpers import rows_in, rows_read
 
 import datalint
-from cleaner_helpers import rows_in, rows_read
 from datalint.cleaner import restore
 
 CHAT = pa.list_(
-    pa.struct([("role", pa.string()), ("content", pa.string()), ("tool_calls", pa.list_(pa.struct([("n", pa.int64())])))])
+    pa.struct(
+        [("role", pa.string()), ("content", pa.string()), ("tool_calls", pa.list_(pa.struct([("n", pa.int64())])))]
+    )
 )
 TALKS = [
     [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}, {"role": "assistant", "content": "c"}],
@@ -50,7 +52,9 @@ def table() -> pa.Table:
 
 def cleaned(tmp_path: Path, data: pa.Table, *select: str, **options: Any) -> Any:
     pq.write_table(data, tmp_path / "train.parquet", row_group_size=2)
-    result = datalint.clean(tmp_path / "train.parquet", out=tmp_path / "out", isolated=True, select=list(select), **options)
+    result = datalint.clean(
+        tmp_path / "train.parquet", out=tmp_path / "out", isolated=True, select=list(select), **options
+    )
     restore(tmp_path / "out", out=tmp_path / "back")
     return result
 
@@ -79,7 +83,8 @@ def test_dropped_and_rewritten_rows_come_back_row_for_row(tmp_path: Path) -> Non
     out = pq.read_table(tmp_path / "out/train.parquet")
     assert out.schema.equals(pq.read_schema(tmp_path / "train.parquet"), check_metadata=True)
     assert rows_read(tmp_path / "out/train.parquet")[0]["messages"] == [
-        {"role": "user", "content": "a\n\nb"}, {"role": "assistant", "content": "c"},
+        {"role": "user", "content": "a\n\nb"},
+        {"role": "assistant", "content": "c"},
     ]
     assert out.column("deep").to_pylist() == [{"a": [{"b": None}]}, None]
     assert same_rows(pq.read_table(tmp_path / "back/train.parquet"), pq.read_table(tmp_path / "train.parquet"))
@@ -96,7 +101,9 @@ def test_many_rows_in_many_groups(tmp_path: Path) -> None:
 
 def test_a_second_clean_changes_nothing(tmp_path: Path) -> None:
     cleaned(tmp_path, table().select(["messages"]), "FMT104", "DUP001", unsafe_fixes=True)
-    again = datalint.clean(tmp_path / "out", out=tmp_path / "two", isolated=True, select=["FMT104", "DUP001"], unsafe_fixes=True)
+    again = datalint.clean(
+        tmp_path / "out", out=tmp_path / "two", isolated=True, select=["FMT104", "DUP001"], unsafe_fixes=True
+    )
     assert (again.rows_removed, again.rows_changed) == (0, 0)
     assert pq.read_table(tmp_path / "two/train.parquet").equals(pq.read_table(tmp_path / "out/train.parquet"))
 
@@ -112,11 +119,13 @@ def test_text_that_is_no_utf_8_is_unreadable_and_comes_back(tmp_path: Path) -> N
 
 def test_a_damaged_file_keeps_its_readable_rows_and_comes_back_whole(tmp_path: Path) -> None:
     pq.write_table(
-        pa.table({"prompt": [f"p{i}" * 50 for i in range(4000)]}), tmp_path / "whole.parquet", row_group_size=1000,
+        pa.table({"prompt": [f"p{i}" * 50 for i in range(4000)]}),
+        tmp_path / "whole.parquet",
+        row_group_size=1000,
         write_page_checksum=True,
     )
     raw = bytearray((tmp_path / "whole.parquet").read_bytes())
-    at = pq.read_metadata(tmp_path / "whole.parquet").row_group(2).column(0).data_page_offset + 200
+    at = pq.read_metadata(tmp_path / "whole.parquet").row_group(2).column(0).dictionary_page_offset + 5000
     raw[at : at + 64] = bytes(byte ^ 0xFF for byte in raw[at : at + 64])
     (tmp_path / "train.parquet").write_bytes(raw)
     result = datalint.clean(tmp_path / "train.parquet", out=tmp_path / "out", isolated=True, select=["FMT015"])

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-
 from cleaner_helpers import contents, lines
+
 from datalint.cleaner.publish import published
 from datalint.errors import OutputError
 

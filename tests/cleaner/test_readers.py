@@ -6,9 +6,9 @@ from typing import Any
 
 import polars as pl
 import pytest
+from cleaner_helpers import lines
 
 import datalint
-from cleaner_helpers import lines
 
 ROWS = [
     {
@@ -17,7 +17,9 @@ ROWS = [
             {
                 "role": "assistant",
                 "content": None,
-                "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": {"city": "SF"} if i % 2 else {"n": i}}}],
+                "tool_calls": [
+                    {"id": "1", "function": {"name": "f", "arguments": {"city": "SF"} if i % 2 else {"n": i}}}
+                ],
             },
         ],
         "meta": {"a": i},
@@ -63,7 +65,9 @@ def test_duckdb(out: Path) -> None:
     assert found == [(6, 5)]
 
 
-def test_hugging_face_reads_the_folder_as_its_data_files(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hugging_face_reads_the_folder_as_its_data_files(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     datasets = pytest.importorskip("datasets")
     found = datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
     assert {name: split.num_rows for name, split in found.items()} == {"train": 6, "test": 2}

@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from cleaner_helpers import contents, lines
 
 import datalint
-from cleaner_helpers import contents, lines
 from datalint.cleaner import restore
 from datalint.errors import DatalintError, InputError, OutputError
 

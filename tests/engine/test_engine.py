@@ -7,6 +7,7 @@ import random
 import pytest
 
 import datalint.engine.local as local
+from datalint.report import render
 from datalint.run import check
 from datalint.source.gather import gather
 
@@ -76,6 +77,8 @@ def test_tables_in_memory_are_read_as_files_are(kind) -> None:
         "pandas": lambda: module.DataFrame(columns),
         "datasets": lambda: module.Dataset.from_dict(columns),
     }[kind]()
-    findings = check(table, select=["FMT011"], isolated=True).findings
+    report = check(table, select=["FMT011"], isolated=True)
+    assert "Name a lake." in render(report) or '""' in render(report)
+    findings = report.findings
     assert findings["row"].to_list() == [1]
     assert findings["pointer"].to_list() == ["/completion"]

@@ -15,7 +15,7 @@ def test_meaning_is_nearer_than_spelling():
 
 
 def test_vectors_have_length_one_or_zero():
-    found = embedded_encoder().encode(["a card", "", "a card", "\x00\ud800 词"[:1]])
+    found = embedded_encoder().encode(["a card", "", "a card", "\x00\ud800 词"])
     assert np.linalg.norm(found, axis=1).round(5).tolist()[:3] == [1.0, 0.0, 1.0]
     assert np.isfinite(found).all()
 

@@ -75,38 +75,38 @@ def test_other_columns_are_mapped(data):
     assert done.stdout.startswith("No measurable difference.")
 
 
-def test_the_demo(tmp_path):
-    done = datalint("demo", folder=tmp_path)
-    out = tmp_path / "datalint-demo"
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    return folder, datalint("demo", folder=folder).stdout
+
+
+def test_the_demo_says_what_it_found_and_where_the_files_are(demo):
+    folder, said = demo
+    out = folder / "datalint-demo"
     report = json.loads((out / "impact.json").read_text())
-    assert done.stdout.count(report["sentence"]) == 1
+    assert said.count(report["sentence"]) == 1
     assert report["verdict"] == "helped"
     assert report["train"]["left_out_for_leakage"] == 24
-    for name in (
-        "raw/train.jsonl",
-        "raw/eval.jsonl",
-        "report.json",
-        "cleaned/train.parquet",
-        "cleaned/removed.parquet",
-    ):
-        assert (out / name).is_file()
-    # The printed figures may be followed to their files.
     for name in ("raw", "report.json", "cleaned", "impact.json"):
-        assert f"{Path('datalint-demo') / name}: " in done.stdout
-
-    assert "is there already" in datalint("demo", folder=tmp_path, code=2).stderr
-    again = datalint("demo", "--overwrite", folder=tmp_path)
-    assert again.stdout == done.stdout
+        assert f"{Path('datalint-demo') / name}: " in said
+        assert (out / name).exists()
 
 
-def test_impact_reads_the_training_split_of_a_cleaned_folder(tmp_path):
-    datalint("demo", folder=tmp_path)
-    out = tmp_path / "datalint-demo"
+def test_the_demo_spares_what_is_there(demo):
+    folder, said = demo
+    assert "is there already" in datalint("demo", folder=folder, code=2).stderr
+    assert datalint("demo", "--overwrite", folder=folder).stdout == said
+
+
+def test_impact_reads_the_training_split_of_a_cleaned_folder(demo):
+    folder, _ = demo
+    out = folder / "datalint-demo"
     datalint(
         "impact", out / "raw" / "train.jsonl", out / "cleaned", "--eval", out / "raw" / "eval.jsonl",
-        "--output-format", "json:again.json", folder=tmp_path,
+        "--output-format", "json:again.json", folder=folder,
     )  # fmt: skip
-    first, second = (json.loads(path.read_text()) for path in (out / "impact.json", tmp_path / "again.json"))
+    first, second = (json.loads(path.read_text()) for path in (out / "impact.json", folder / "again.json"))
     first.pop("cost")
     second.pop("cost")
     assert first == second

@@ -49,6 +49,29 @@ def test_near_copies_share_a_group():
     assert loose("2+3") != loose("2-3")
 
 
+LONG = "please tell me where my new card is because I ordered it in the bank app three weeks ago and nothing came yet"
+
+
+def test_long_texts_with_a_word_changed_are_near_copies_and_leaks():
+    changed = LONG.replace("yet", "so far")
+    assert groups([LONG, changed, "another text"]).tolist() == [0, 0, 1]
+    others = [(f"text {i}", "x") for i in range(20)]
+    found = pool(rows([(changed, "x"), *others]), rows(others), rows([(LONG, "x")]))
+    assert found.leaked.tolist() == [True] + [False] * 20
+
+
+def test_the_wording_of_a_task_is_neither_copy_nor_leak():
+    asked = [
+        (f"{LONG} {word}", "x") for word in ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    ]
+    assert len(set(groups([text for text, _ in asked]).tolist())) == 9
+    assert not pool(rows(asked), rows(asked), rows([(f"{LONG} ten", "x")])).leaked.any()
+
+
+def test_lone_surrogates_are_texts_too():
+    assert groups(["\ud800 a", "b"]).tolist() == [0, 1]
+
+
 def conversation(*turns):
     made = tuple(Turn(role, text, role == "assistant", f"/messages/{i}") for i, (role, text) in enumerate(turns))
     return Example(row=0, value={}, format="chat", turns=made, text="", label=None)

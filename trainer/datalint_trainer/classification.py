@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from datalint.errors import InputError
 from datalint_trainer.arms import Arm
 from datalint_trainer.baselines import baselines
 from datalint_trainer.features import embedded_encoder
@@ -16,6 +17,7 @@ from datalint_trainer.rows import IntArray, Pool, Row, groups
 from datalint_trainer.score import SHOWN, FloatArray, Resamples, brier_score, log_score, tempered
 from datalint_trainer.verdict import MIN_ROWS_PER_CLASS, compare, shortage
 
+MAX_CLASSES = 1_000
 DECIDES = {"noisy": "tempered log-loss", "trusted": "Brier score"}
 
 
@@ -39,6 +41,8 @@ def measure_classification(
     """
     used = [i for i in range(len(pool.rows)) if not pool.leaked[i]]
     names = sorted({pool.rows[i].answer for i in used} | {row.answer for row in evaluation})
+    if len(names) > MAX_CLASSES:
+        raise InputError(f"{len(names):,} different labels, more than {MAX_CLASSES:,}: is the label column an id?")
     number = {name: i for i, name in enumerate(names)}
     # A leaked row may carry a label of its own; it is never trained on, so any number will do.
     labels = np.array([number.get(row.answer, 0) for row in pool.rows], dtype=np.int64)

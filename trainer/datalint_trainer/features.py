@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from datalint.errors import MissingExtraError
+from datalint_trainer.rows import utf8
 
 MAX_CHARACTERS = 20_000  # the encoder reads 512 tokens; a longer text only costs tokenization
 
@@ -34,7 +35,7 @@ class Encoder:
         nothing.
         """
         position: dict[str, int] = {}
-        where = [position.setdefault(text[:MAX_CHARACTERS], len(position)) for text in texts]
+        where = [position.setdefault(utf8(text[:MAX_CHARACTERS]), len(position)) for text in texts]
         if not position:
             return np.zeros((0, self.dimensions), dtype=np.float32)
         distinct = self.model.encode(list(position), use_multiprocessing=False)

@@ -10,7 +10,11 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
+from datalint.dedup import near_duplicates, near_matches
 from datalint.errors import InputError
 from datalint.examples import Example
 
@@ -20,6 +24,7 @@ BoolArray = npt.NDArray[np.bool_]
 Task: TypeAlias = Literal["classification", "chat"]
 
 CONVERSATIONS = ("chat", "sharegpt", "alpaca", "prompt-completion")
+TEMPLATE_SHARE = 0.1
 MAX_ANSWERS, MAX_ANSWER_WORDS, MIN_ROWS_PER_ANSWER = 50, 5, 5
 
 # Punctuation that people add and drop without changing what a sentence asks; operators and digits stay.
@@ -88,10 +93,37 @@ def loose(text: str) -> str:
     return _LOOSE.sub(" ", folded).strip() or folded
 
 
+def utf8(text: str) -> str:
+    """The text with lone surrogates replaced: they are legal in JSON, but nothing below Python takes them."""
+    return text.encode(errors="replace").decode()
+
+
 def groups(texts: Sequence[str]) -> IntArray:
-    """Number the near-copy groups of texts, int (n,), in order of first appearance."""
+    """Number the near-copy groups of texts, int (n,), in order of first appearance.
+
+    Copies are texts that are equal to a careless reader, and near duplicates in the sense of DUP002.
+    """
     numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(loose(text), len(numbers)) for text in texts], dtype=np.int64)
+    alike = np.array([numbers.setdefault(loose(text), len(numbers)) for text in texts], dtype=np.int64)
+    pairs = near_duplicates(pl.Series(list(map(utf8, texts)), dtype=pl.String)).pairs
+    links = alike[pairs["left"].to_numpy()], alike[pairs["right"].to_numpy()]
+    edges = coo_array((np.ones(len(links[0])), links), shape=(len(numbers), len(numbers)))
+    linked = connected_components(edges, directed=False)[1].astype(np.int64)[alike]
+    # Rows of one template chain into one huge group, which would be a validation set or none.
+    share = np.bincount(linked)[linked] / max(len(texts), 1) if len(texts) else np.zeros(0)
+    mixed = np.where(share > TEMPLATE_SHARE, len(texts) + alike, linked)
+    return np.unique(mixed, return_inverse=True)[1].astype(np.int64)
+
+
+def leaked(rows: Sequence[Row], evaluation: Sequence[Row]) -> BoolArray:
+    """Which rows' prompts match an eval row's, bool (n,): equal to a careless reader, or nearly (SPL001, SPL002)."""
+    seen = {loose(row.prompt) for row in evaluation}
+    equal = np.array([loose(row.prompt) in seen for row in rows], dtype=bool)
+    texts, held_out = (pl.Series([utf8(row.prompt) for row in some], dtype=pl.String) for some in (rows, evaluation))
+    near = np.zeros(len(rows), dtype=bool)
+    near[near_matches(texts, held_out)["row"].to_numpy()] = True
+    # If so many are near, what they share is the wording of the task.
+    return equal | near if near.mean() <= TEMPLATE_SHARE else equal
 
 
 def detect_task(examples: Sequence[Example]) -> Task:
@@ -171,12 +203,11 @@ def pool(raw: Sequence[Row], clean: Sequence[Row], evaluation: Sequence[Row]) ->
         slots.append(same_prompt.pop() if same_prompt else len(raw) + offset)
 
     rows = (*raw, *new)
-    seen = {loose(row.prompt) for row in evaluation}
     return Pool(
         rows=rows,
         in_raw=np.arange(len(rows)) < len(raw),
         in_clean=np.concatenate([kept, np.ones(len(new), dtype=bool)]),
-        leaked=np.array([loose(row.prompt) in seen for row in rows], dtype=bool),
+        leaked=leaked(rows, evaluation),
         slot=np.array(slots, dtype=np.int64),
         group=groups([row.prompt for row in rows]),
     )
