@@ -35,8 +35,8 @@ def excerpt(
 
     A row that is meant as a whole, or that lacks what the pointer names, is shown as its first and last turns.
     """
-    if isinstance(row, str):  # what is left of a row that could not be read
-        return [Line("", fit(row, None, width)[0])]
+    if isinstance(row, str):
+        return overview(row, columns=columns, width=width)
     turns = turns_of(row, shape_of(row, columns))
     at = next((i for i, turn in enumerate(turns) if where and _is_inside(where, turn)), None)
     try:
@@ -57,8 +57,10 @@ def excerpt(
     return [*before, _pointed(label, value, span, width)]
 
 
-def overview(row: Mapping[str, Any], *, columns: Mapping[str, str], width: int) -> list[Line]:
+def overview(row: Mapping[str, Any] | str, *, columns: Mapping[str, str], width: int) -> list[Line]:
     """A row in at most three lines: its fields, or the first turn after the system's and the last."""
+    if isinstance(row, str):  # what is left of a row that could not be read
+        return [Line("", fit(row, None, width)[0])]
     turns = turns_of(row, shape_of(row, columns))
     if len(turns) > 3:
         turns = [next((turn for turn in turns if turn.role != "system"), turns[0]), turns[-1]]

@@ -98,7 +98,7 @@ def _rows(report: Report, found: Sequence[_Example]) -> Rows:
         (file, row): value
         for file, rows in sorted(wanted.items())
         for row, value in report.fetch(file, sorted(rows)).items()
-        if isinstance(value, dict)
+        if isinstance(value, (dict, str))
     }
 
 

@@ -72,9 +72,10 @@ class _Table:
         rest, want = b"", 0
         for piece in whole_lines(self.tape, self.max_record if self.bounded else None):
             rest += piece
-            if len(rest) < want:
+            ended = not piece.endswith(b"\n")
+            if len(rest) < want and not ended:
                 continue
-            block = self.block(rest, final=False)
+            block = self.block(rest, final=ended)
             rest = rest[len(block.data) :]
             want = 2 * len(rest)  # what is held back is read again: in doubling steps that stays linear
             yield block

@@ -41,7 +41,7 @@ def test_of_a_cut_stream_all_that_is_whole_is_read(tmp_path, ending, pack) -> No
     for size in (len(packed) // 3, len(packed) // 2, len(packed) - 1):
         found = read_bytes(tmp_path, f"t.jsonl.{ending}", packed[:size])
         assert ROWS.startswith(found.data)
-        assert len(found.data) > 0.5 * size / len(packed) * len(ROWS)
+        assert len(found.data) > size / len(packed) * len(ROWS) - 256 * 1024  # zstd has blocks of 128 KiB
         assert found.codes == ["FMT015"]
         assert found.values[:-1] == [{"a": i, "t": f"some text {i * i}"} for i in range(len(found.values) - 1)]
         assert set(found.unreadable.values()) <= {"FMT015"}
@@ -117,7 +117,7 @@ def test_a_torn_record_of_each_container_is_no_finding_of_its_own(tmp_path) -> N
 def test_name_and_content(tmp_path, name, data, container, codes) -> None:
     found = read_bytes(tmp_path, name, data)
     assert found.source.container == container
-    assert found.codes == codes
+    assert sorted(found.codes) == codes
     assert all(isinstance(value, dict) for value in found.values)
     assert found.values
 
