@@ -15,9 +15,10 @@ import polars as pl
 from datalint.compared import Compared, compared, strings
 from datalint.dedup import normalise
 from datalint.fingerprint import canonical, digest
-from datalint.formats import Shape, Turn, as_text, shape_of, turns_of
+from datalint.formats import Shape, shape_of
 from datalint.source import Block, DataFile
 from datalint.target import Target
+from datalint.turns import Turn, as_text, turns_of
 
 if TYPE_CHECKING:
     from datalint.conversation import Dialogue

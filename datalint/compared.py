@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from datalint.formats import ROLES, Shape, Turn, as_text, escape
+from datalint.formats import Shape
+from datalint.turns import ROLES, Turn, as_text, escape
 
 # Stands between the parts of a row that is compared: no text that white-space folding could make or eat.
 _PART = "\x00"

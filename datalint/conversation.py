@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
-from datalint.formats import ROLES, Shape, Turn, as_text, escape
+from datalint.formats import Shape
 from datalint.tokens import Conversation
+from datalint.turns import ROLES, Turn, as_text, escape
 
 _CONTEXT = ("messages", "prompt")
 _ANSWERS = ("completion", "chosen", "rejected")

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datalint.formats import Turn, as_text, shape_of, turns_of
+from datalint.formats import shape_of
 from datalint.source import discover, open_source
+from datalint.turns import Turn, as_text, turns_of
 
 __all__ = ["Example", "Turn", "read_examples"]
 

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import msgspec
 import polars as pl
 
-from datalint.version import __version__
 from datalint.config import Settings, load
 from datalint.engine import Job, Outcome, Plan, plan, run
 from datalint.engine.local import Repair, read
@@ -23,6 +22,7 @@ from datalint.report.model import Report, summarise
 from datalint.rule import Rule
 from datalint.selectors import choose, codes, expand
 from datalint.suppress import per_file
+from datalint.version import __version__
 
 Scope = Literal["row", "dataset", "all"]
 _SHOWN = 1 << 16  # bytes of an unreadable row that an excerpt may come from

@@ -3,7 +3,8 @@
 from typing import Any
 
 from datalint.conversation import Dialogue, dialogues_of
-from datalint.formats import shape_of, turns_of
+from datalint.formats import shape_of
+from datalint.turns import turns_of
 
 ASK, ANSWER = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
 

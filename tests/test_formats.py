@@ -2,7 +2,8 @@
 
 import pytest
 
-from datalint.formats import is_closed, shape_of, turns_of
+from datalint.formats import shape_of
+from datalint.turns import is_closed, turns_of
 
 CHAT = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
 SHARE = [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]

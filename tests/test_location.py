@@ -20,7 +20,9 @@ def test_the_examples_of_the_standard(text, value) -> None:
     assert resolve(EXAMPLE, text) == value
 
 
-@pytest.mark.parametrize("text", ["foo", "/nope", "/foo/2", "/foo/-1", "/foo/00", "/foo/x", "/foo/-", "/foo/0/x", "/ /x"])
+@pytest.mark.parametrize(
+    "text", ["foo", "/nope", "/foo/2", "/foo/-1", "/foo/00", "/foo/x", "/foo/-", "/foo/0/x", "/ /x"]
+)
 def test_what_is_not_there_is_a_key_error(text) -> None:
     with pytest.raises(KeyError):
         resolve(EXAMPLE, text)

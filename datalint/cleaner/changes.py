@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from datalint.fixes import same
-from datalint.formats import as_text
 from datalint.location import pointer
+from datalint.turns import as_text
 
 Change = tuple[str, str | None, str | None]  # JSON pointer, before, after
 

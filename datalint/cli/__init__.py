@@ -5,8 +5,8 @@ from typing import Any
 
 import rich_click as click
 
-from datalint.version import __version__
 from datalint.cli.guard import guarded
+from datalint.version import __version__
 
 # Each is a module of this package that holds it as `command`; libraries that take time load in its body.
 COMMANDS = ("check", "clean", "restore", "rule", "config", "impact", "demo")

@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 
-from datalint.formats import Turn, shape_of, turns_of
+from datalint.formats import shape_of
 from datalint.location import parts, pointer, resolve
 from datalint.report.escape import shown, visible
 from datalint.secrets import mask
+from datalint.turns import Turn, turns_of
 
 _ELLIPSIS = "…"
 

@@ -51,7 +51,7 @@ def table() -> pa.Table:
 
 
 def cleaned(tmp_path: Path, data: pa.Table, *select: str, **options: Any) -> Any:
-    pq.write_table(data, tmp_path / "train.parquet", row_group_size=2)
+    pq.write_table(data, tmp_path / "train.parquet", row_group_size=300 if data.num_rows > 300 else 2)
     result = datalint.clean(
         tmp_path / "train.parquet", out=tmp_path / "out", isolated=True, select=list(select), **options
     )

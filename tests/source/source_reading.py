@@ -60,7 +60,7 @@ def read_bytes(folder: Path, name: str, data: bytes, **options: Any) -> Reading:
     return read(path, **options)
 
 
-class NotRead(Exception):
+class NotReadError(Exception):
     """Strict JSON refuses a record."""
 
 
@@ -77,7 +77,7 @@ def strict(raw: bytes) -> dict[str, Any]:
         value = json.loads(raw.decode("utf-8"), parse_constant=refuse, parse_float=finite)
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as fault:
-        raise NotRead from fault
+        raise NotReadError from fault
     if not isinstance(value, dict):
-        raise NotRead
+        raise NotReadError
     return value

@@ -60,7 +60,7 @@ def test_a_file_is_read_once_under_its_first_name_and_an_explicit_split_wins(fol
         ("data/train.jsonl", "train"),
         ("bench.jsonl", "reference"),
     ]
-    os.symlink("train.jsonl", "data/link.jsonl")
+    Path("data/link.jsonl").symlink_to("train.jsonl")
     assert len(found("data")) == 2
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from source_reading import NotRead, read, read_bytes, strict
+from source_reading import NotReadError, read, read_bytes, strict
 
 from datalint.source import stream
 from datalint.source.jsonl import read_lines
@@ -244,7 +244,7 @@ def test_mutated_lines_are_read_exactly_as_strict_json_reads_them(rows, line_end
             assert raws[0].rstrip(b"\r") == row.rstrip(b"\r") or not row.strip()
             try:
                 expected = strict(row)
-            except NotRead:
+            except NotReadError:
                 expected = None
             assert repr(values[0]) == repr(expected)
 
@@ -259,7 +259,7 @@ def test_json_test_suite(shared) -> None:
         [block, *_] = read_lines(Tape(iter([b'{"v":' + text + b"}\n"])))
         try:
             readable = strict(b'{"v":' + text + b"}") is not None
-        except NotRead:
+        except NotReadError:
             readable = False
         assert (block.values[0] is not None) == readable, path.name
         if path.name.startswith("y_"):

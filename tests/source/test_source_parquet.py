@@ -1,6 +1,6 @@
 """Parquet: rows as they were before Arrow stored them; damage is told, never raised."""
 
-import datetime
+import datetime as dt
 import json
 from decimal import Decimal
 
@@ -64,7 +64,8 @@ def test_nulls_that_arrow_put_into_messages_are_left_out_again(tmp_path) -> None
 def test_json_columns_are_objects_again_also_inside_of_lists(tmp_path) -> None:
     texts = pa.array(['{"city": "Rome"}', None, "not json"], pa.json_())
     calls = pa.ListArray.from_arrays(
-        pa.array([0, 1, 1, 3], pa.int32()), pa.StructArray.from_arrays([texts, pa.array(["f", "g", "h"])], ["args", "name"])
+        pa.array([0, 1, 1, 3], pa.int32()),
+        pa.StructArray.from_arrays([texts, pa.array(["f", "g", "h"])], ["args", "name"]),
     )
     pq.write_table(pa.table({"args": texts, "calls": calls}), tmp_path / "t.parquet")
     assert read(tmp_path / "t.parquet").values == [
@@ -76,7 +77,9 @@ def test_json_columns_are_objects_again_also_inside_of_lists(tmp_path) -> None:
 
 def test_slices_of_nested_columns_are_read_from_their_own_offsets(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(parquet, "BATCH_ROWS", 7)
-    rows = [{"m": [{"role": "user"} if i % 3 else {"content": str(i)} for _ in range(i % 4)] or None} for i in range(50)]
+    rows = [
+        {"m": [{"role": "user"} if i % 3 else {"content": str(i)} for _ in range(i % 4)] or None} for i in range(50)
+    ]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet", row_group_size=20)
     expected = [
         {"m": [{"content": None, **message} for message in row["m"]] if row["m"] is not None else None} for row in rows
@@ -85,7 +88,7 @@ def test_slices_of_nested_columns_are_read_from_their_own_offsets(tmp_path, monk
 
 
 def test_values_that_json_does_not_have_stay_python_objects(tmp_path) -> None:
-    row = {"t": datetime.datetime(2020, 1, 2), "d": Decimal("1.50"), "b": b"\xff", "n": float("inf")}
+    row = {"t": dt.datetime(2020, 1, 2), "d": Decimal("1.50"), "b": b"\xff", "n": float("inf")}
     pq.write_table(pa.Table.from_pylist([row]), tmp_path / "t.parquet")
     found = read(tmp_path / "t.parquet")
     assert found.values == [row]
@@ -107,7 +110,12 @@ def test_a_flipped_bit_is_told_where_pages_have_check_sums(tmp_path) -> None:
     path = tmp_path / "t.parquet"
     texts = [f"row {i} of some text" for i in range(4000)]
     pq.write_table(
-        pa.table({"q": texts}), path, row_group_size=1000, write_page_checksum=True, use_dictionary=False, compression="none"
+        pa.table({"q": texts}),
+        path,
+        row_group_size=1000,
+        write_page_checksum=True,
+        use_dictionary=False,
+        compression="none",
     )
     data = bytearray(path.read_bytes())
     data[data.index(b"row 2500")] ^= 4
@@ -142,7 +150,7 @@ def test_a_dictionary_that_stands_for_much_more_is_read_in_small_batches(tmp_pat
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({"q": pa.array(["x" * 1_000_000] * 300)}), path)
     assert path.stat().st_size < 300_000
-    blocks = list(len(block) for block in read(path).source.blocks())
+    blocks = [len(block) for block in read(path).source.blocks()]
     assert max(blocks) <= 8
 
 

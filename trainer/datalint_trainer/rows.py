@@ -24,7 +24,7 @@ BoolArray = npt.NDArray[np.bool_]
 Task: TypeAlias = Literal["classification", "chat"]
 
 CONVERSATIONS = ("chat", "sharegpt", "alpaca", "prompt-completion")
-TEMPLATE_SHARE = 0.1
+TEMPLATE_ROWS, TEMPLATE_SHARE = 20, 0.1  # more rows that are nearly alike than both are no copies
 MAX_ANSWERS, MAX_ANSWER_WORDS, MIN_ROWS_PER_ANSWER = 50, 5, 5
 
 # Punctuation that people add and drop without changing what a sentence asks; operators and digits stay.
@@ -103,6 +103,8 @@ def groups(texts: Sequence[str]) -> IntArray:
 
     Copies are texts that are equal to a careless reader, and near duplicates in the sense of DUP002.
     """
+    if not texts:
+        return np.zeros(0, dtype=np.int64)
     numbers: dict[str, int] = {}
     alike = np.array([numbers.setdefault(loose(text), len(numbers)) for text in texts], dtype=np.int64)
     pairs = near_duplicates(pl.Series(list(map(utf8, texts)), dtype=pl.String)).pairs
@@ -110,8 +112,8 @@ def groups(texts: Sequence[str]) -> IntArray:
     edges = coo_array((np.ones(len(links[0])), links), shape=(len(numbers), len(numbers)))
     linked = connected_components(edges, directed=False)[1].astype(np.int64)[alike]
     # Rows of one template chain into one huge group, which would be a validation set or none.
-    share = np.bincount(linked)[linked] / max(len(texts), 1) if len(texts) else np.zeros(0)
-    mixed = np.where(share > TEMPLATE_SHARE, len(texts) + alike, linked)
+    chained = np.bincount(linked)[linked] > _template_size(len(texts))
+    mixed = np.where(chained, len(texts) + alike, linked)
     return np.unique(mixed, return_inverse=True)[1].astype(np.int64)
 
 
@@ -119,11 +121,17 @@ def leaked(rows: Sequence[Row], evaluation: Sequence[Row]) -> BoolArray:
     """Which rows' prompts match an eval row's, bool (n,): equal to a careless reader, or nearly (SPL001, SPL002)."""
     seen = {loose(row.prompt) for row in evaluation}
     equal = np.array([loose(row.prompt) in seen for row in rows], dtype=bool)
+    if not rows or not evaluation:
+        return equal
     texts, held_out = (pl.Series([utf8(row.prompt) for row in some], dtype=pl.String) for some in (rows, evaluation))
     near = np.zeros(len(rows), dtype=bool)
     near[near_matches(texts, held_out)["row"].to_numpy()] = True
     # If so many are near, what they share is the wording of the task.
-    return equal | near if near.mean() <= TEMPLATE_SHARE else equal
+    return equal if near.sum() > _template_size(len(rows)) else equal | near
+
+
+def _template_size(rows: int) -> float:
+    return max(TEMPLATE_ROWS, TEMPLATE_SHARE * rows)
 
 
 def detect_task(examples: Sequence[Example]) -> Task:

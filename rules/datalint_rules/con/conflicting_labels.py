@@ -9,9 +9,9 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.fingerprint import digest
-from datalint.formats import as_text
 from datalint.location import replace, resolve
 from datalint.rule import Fix, Found, Rule, none
+from datalint.turns import as_text
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.formats import ROLES
 from datalint.rule import Fix, Found, Rule
+from datalint.turns import ROLES
 
 
 @dataclass(frozen=True)

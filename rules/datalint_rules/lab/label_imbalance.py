@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.formats import is_closed
 from datalint.rule import Rule, Totals, none, option
+from datalint.turns import is_closed
 
 # Their labels are verdicts about an answer, not classes.
 _VERDICTS = ("unpaired", "stepwise", "preference")

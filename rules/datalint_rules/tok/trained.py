@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from datalint.chunk import Chunk
 from datalint.conversation import Dialogue
-from datalint.formats import Turn, content_text
 from datalint.tokens import Rendered
+from datalint.turns import Turn, content_text
 
 # Formats whose rows are strings that a trainer joins, and what it puts between them.
 _JOINED = {"prompt-completion": "", "preference": "", "unpaired": "", "alpaca": "\n", "text": ""}

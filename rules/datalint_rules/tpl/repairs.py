@@ -12,9 +12,9 @@ import msgspec
 
 from datalint.chunk import Chunk
 from datalint.conversation import Dialogue
-from datalint.formats import ROLES, content_text
 from datalint.location import parts
 from datalint.tokens import Rendered, render_rows
+from datalint.turns import ROLES, content_text
 
 Messages = list[dict[str, Any]]
 
