@@ -128,7 +128,8 @@ def strip_boilerplate(tokens: Tokens, rows: I64, share: float) -> Ragged:
     hashes = tokens.lines[lines.values]
     ordered = np.sort(hashes)
     # A hash that stands at both ends of a window of `limit` places occurs often enough to be looked at.
-    frequent = distinct(ordered[limit - 1 :][ordered[limit - 1 :] == ordered[: len(ordered) - limit + 1]])
+    ends = ordered[limit - 1 :]
+    frequent = distinct(ends[ends == ordered[: len(ends)]])
     if not len(frequent):
         return lines
     suspect = np.flatnonzero(among(hashes, frequent))

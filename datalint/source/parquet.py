@@ -11,9 +11,11 @@ from datalint.source.block import EMPTY, Block, Fault
 from datalint.source.columnar import rows_of
 from datalint.source.decode import Undecodable
 from datalint.source.strict import quote
+from datalint.source.stream import MAX_RECORD
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 BATCH_ROWS = 1024
 BATCH_BYTES = 8 * 1024 * 1024
@@ -68,12 +70,18 @@ class ParquetSource:
             yield Block(row, [], None, b"", EMPTY, EMPTY, faults)
 
 
-def _batch_rows(file: Any, group: int) -> int:
+def _batch_rows(file: "pq.ParquetFile", group: int) -> int:
     """How many rows of a row group take about BATCH_BYTES in memory.
 
-    Not to be read off the metadata: a dictionary lets a few bytes of a page stand for megabytes.
+    The metadata tells too little: a dictionary lets a few bytes of a page stand for megabytes. Raises ValueError
+    for rows that are too large.
     """
-    batch = next(file.iter_batches(_PROBE, row_groups=[group]), None)
+    told = file.metadata.row_group(group)
+    sizes = [told.column(i).total_uncompressed_size for i in range(told.num_columns)]
+    if sum(sizes) > MAX_RECORD * max(1, told.num_rows):
+        raise ValueError(f"rows of more than {MAX_RECORD >> 20} MiB")
+    probe = max(1, min(_PROBE, MAX_RECORD // max(1, *sizes, 1)))
+    batch = next(file.iter_batches(probe, row_groups=[group]), None)
     if batch is None or not batch.num_rows:
         return BATCH_ROWS
     row_bytes = max(1, int(batch.nbytes) // int(batch.num_rows))

@@ -110,3 +110,10 @@ def test_nothing_heavy_is_imported():
     code = "import sys, datalint.dedup; print(*{name.split('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert not {"pyarrow", "scipy", "torch", "pandas", "numba", "datasketch"} & set(loaded)
+
+
+@pytest.mark.parametrize("rows", range(14))
+def test_any_number_of_short_rows_is_searched(rows: int) -> None:
+    texts = pl.Series([f"row {i}\nof {i} and more" for i in range(rows)], dtype=pl.String)
+    assert near_duplicates(texts).dropped.is_empty()
+    assert near_duplicates(texts, min_words=1).pairs.height >= 0

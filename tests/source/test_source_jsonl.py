@@ -203,7 +203,7 @@ def test_a_file_without_a_row_is_told_and_nothing_else(tmp_path, data) -> None:
 
 
 SEEDS = [
-    b'{"messages": [{"role": "user", "content": "Why: \\"so\\"?"}, {"role": "assistant", "content": null}], "n": 1.5e3}',
+    b'{"messages": [{"role": "user", "content": "Why: \\"so\\"?"}, {"role": "system", "content": null}], "n": 1.5e3}',
     '{"text": "naïve \\u003a \\ud83d\\ude00 日本", "meta": {"a:b": [1, -0.0, true], "k": {}}}'.encode(),
     b'{"a": 1, "b": {"a": 1, "c": ":"}, "d": 12345678901234567890123}',
 ]

@@ -24,7 +24,6 @@ from datalint_trainer.rows import IntArray, Pool, Row, groups
 from datalint_trainer.score import FloatArray
 from datalint_trainer.verdict import MIN_EVAL_ROWS, Comparison, Interval, compare, holm
 
-LEARNING_RATE = 2e-4
 MAX_LENGTH = 1024
 MICRO = 4  # rows at once: the logits of one row of a large vocabulary take 600 MB
 DECIDED_BY = "bits per byte and prompt sensitivity, after Holm"
@@ -98,7 +97,7 @@ def measure_chat(
     results, measured = [], []
     base = _measure(network, own, foreign)
     schedule = Schedule.of(len(pool.raw))
-    for arm, step in fine_tune(network, pool, arms, loss_of, LEARNING_RATE, MICRO, schedule, announce, track):
+    for arm, step in fine_tune(network, pool, arms, loss_of, MICRO, schedule, announce, track):
         found = _measure(network, own, foreign)
         measured.append(found.scores)
         results.append(ArmResult(arm.name, arm.seed, arm.rows, step, found.metrics))

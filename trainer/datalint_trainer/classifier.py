@@ -13,7 +13,6 @@ from datalint_trainer.head import Fit
 from datalint_trainer.lora import BATCH, Schedule, adapted, fine_tune, quiet, resolve
 from datalint_trainer.rows import IntArray, Pool
 
-LEARNING_RATE = 5e-4
 MAX_LENGTH = 256
 
 
@@ -60,7 +59,7 @@ def fit_classifiers(
     fits = []
     schedule = Schedule.of(len(pool.raw))
     by_length = sorted(range(len(eval_texts)), key=lambda i: len(eval_texts[i]))  # less padding
-    for _, step in fine_tune(network, pool, arms, loss_of, LEARNING_RATE, BATCH, schedule, announce, track):
+    for _, step in fine_tune(network, pool, arms, loss_of, BATCH, schedule, announce, track):
         scores = np.zeros((len(eval_texts), classes))
         with torch.no_grad():
             for i in range(0, len(by_length), 2 * BATCH):

@@ -21,6 +21,7 @@ from datalint_trainer.rows import IntArray, Pool
 
 RANK, ALPHA = 16, 32
 BATCH, WEIGHT_DECAY, WARMUP_SHARE = 16, 0.0, 0.1
+LEARNING_RATE, BASE_WIDTH = 1e-3, 384
 EPOCHS, MIN_STEPS, MAX_STEPS = 3, 40, 400
 CHECKPOINTS = 4
 HEAD_FACTOR = 10
@@ -121,7 +122,6 @@ def fine_tune(
     pool: Pool,
     arms: Sequence[Arm],
     loss_of: Batch,
-    learning_rate: float,
     micro: int,
     schedule: Schedule,
     announce: Callable[[str], None],
@@ -133,13 +133,13 @@ def fine_tune(
     how many rows go through the model at once; a batch of BATCH rows is made of several such parts.
     """
     start = _trainable(model)
-    announce(_cost(model, pool, arms, loss_of, learning_rate, micro, schedule))
+    announce(_cost(model, pool, arms, loss_of, micro, schedule))
     _restore(model, start)
     advance = track(schedule.steps * len(arms))
     for arm in arms:
         _restore(model, start)
         torch.manual_seed(arm.seed)
-        optimizer = _optimizer(model, learning_rate)
+        optimizer = _optimizer(model)
         warmup = max(1, int(WARMUP_SHARE * schedule.steps))
         order = batch_order(pool, arm, schedule.steps * BATCH)
         best, best_step, best_weights = np.inf, schedule.steps, start
@@ -163,13 +163,12 @@ def _cost(
     pool: Pool,
     arms: Sequence[Arm],
     loss_of: Batch,
-    learning_rate: float,
     micro: int,
     schedule: Schedule,
 ) -> str:
     """Time two steps, and say what all of them will take."""
     order = batch_order(pool, arms[0], 2 * BATCH)
-    optimizer = _optimizer(model, learning_rate)
+    optimizer = _optimizer(model)
     _step(model, optimizer, loss_of, micro, order[:BATCH])
     began = time.perf_counter()
     _step(model, optimizer, loss_of, micro, order[BATCH:])
@@ -202,11 +201,14 @@ def _parts(positions: IntArray, size: int) -> list[IntArray]:
     return [positions[i : i + size] for i in range(0, len(positions), size)]
 
 
-def _optimizer(model: Any, learning_rate: float) -> torch.optim.Optimizer:
+def _optimizer(model: Any) -> torch.optim.Optimizer:
     """A new classification head starts from nothing and has few steps, so it learns faster than the adapters."""
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     adapters = [p for name, p in named if "lora_" in name]
     head = [p for name, p in named if "lora_" not in name]
+    # Adam's steps are as large whatever the width, so that wide models need smaller ones (Yang et al. 2022, muP).
+    width = int(getattr(model.config.get_text_config(), "hidden_size", None) or BASE_WIDTH)
+    learning_rate = LEARNING_RATE * min(BASE_WIDTH / width, 2.0)
     groups = [{"params": adapters, "peak": learning_rate}, {"params": head, "peak": learning_rate * HEAD_FACTOR}]
     return torch.optim.AdamW([group for group in groups if group["params"]], weight_decay=WEIGHT_DECAY)
 
