@@ -11,7 +11,14 @@ import msgspec
 import xxhash
 
 VERSION = "1"
-_ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="string", uuid_format="canonical")
+
+
+def unusual(value: Any) -> str:
+    """Text for a cell of a type that JSON does not know: pyarrow gives pandas' timestamps where pandas is installed."""
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+
+
+_ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="string", uuid_format="canonical", enc_hook=unusual)
 
 
 def without_nulls(value: Any) -> Any:

@@ -247,19 +247,37 @@ def _untouched(then: Any, now: Any, pointer: str) -> bool:
 
 def copied(value: Any) -> Any:
     """A deep copy of a JSON value."""
+    # Loops, not comprehensions: those would take a second frame for each level of nesting.
     if isinstance(value, dict):
-        return {key: copied(item) for key, item in value.items()}
+        made = dict(value)
+        for key, item in value.items():
+            if isinstance(item, (dict, list)):
+                made[key] = copied(item)
+        return made
     if isinstance(value, list):
-        return [copied(item) for item in value]
+        items = list(value)
+        for index, item in enumerate(value):
+            if isinstance(item, (dict, list)):
+                items[index] = copied(item)
+        return items
     return value
 
 
 def same(one: Any, other: Any) -> bool:
     """Equal as JSON: unlike in Python, 1, 1.0 and true are three values. The order of keys does not count."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(item, other[key]) for key, item in one.items())
-    if isinstance(one, list):
-        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
-    return bool(one == other or (one != one and other != other))
+    pairs = [(one, other)]
+    while pairs:
+        a, b = pairs.pop()
+        if type(a) is not type(b):
+            return False
+        if isinstance(a, dict):
+            if a.keys() != b.keys():
+                return False
+            pairs += [(item, b[key]) for key, item in a.items()]
+        elif isinstance(a, list):
+            if len(a) != len(b):
+                return False
+            pairs += zip(a, b, strict=True)
+        elif a != b and (a == a or b == b):  # NaN is the same as NaN
+            return False
+    return True

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from datalint.fingerprint import unusual
 from datalint.formats import Shape
 
 # A role as written -> the role that it means. What is not here is left as it is.
@@ -31,7 +32,7 @@ ROLES = {
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
 # Kana, Han, Hangul, Thai, Lao, Burmese, Khmer: text whose length shows in characters.
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_json = msgspec.json.Encoder(order="deterministic")
+_json = msgspec.json.Encoder(order="deterministic", enc_hook=unusual)
 
 
 class Turn(NamedTuple):

@@ -125,7 +125,7 @@ class _File:
         unread = {}
         for block in gather(source.blocks()):
             unread.update({fault.row: fault.reason for fault in block.faults if fault.row is not None})
-            repaired = self.fixes.repaired(self.job.index, block)
+            repaired = self.storable(self.fixes.repaired(self.job.index, block))
             self.count(block, repaired)
             self.tell(block, repaired, unread)
             if arrow is not None:
@@ -138,6 +138,13 @@ class _File:
                 self.keep(row, "gap", raw)
             self.done.gap = (self.gaps.usual or b"\n").decode("utf-8")
         return self.done
+
+    def storable(self, repaired: Repaired) -> Repaired:
+        """Rows of a file in which no row has a key have no column to be stored in: they are taken away."""
+        if self.target.schema.names or self.survey.schema is not None:
+            return repaired
+        left = {at: Drop(()) for at, value in enumerate(repaired.values) if value is not None}
+        return Repaired([None] * len(repaired.values), {}, {**repaired.drops, **left})
 
     def count(self, block: Block, repaired: Repaired) -> None:
         done = self.done
@@ -167,6 +174,8 @@ class _File:
                 self.done.changed_by.update({step.rule for step in repaired.steps[at]})
 
     def why(self, drop: Drop) -> tuple[list[str], str]:
+        if not drop.reasons:
+            return ["FMT016"], "an object without keys: there is no column to store it in"
         codes = list(dict.fromkeys(code for code, _ in drop.reasons))
         told = dict.fromkeys(message(self.rules[code].message, args) for code, args in drop.reasons)
         return codes, "; ".join(told)

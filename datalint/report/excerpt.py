@@ -4,13 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from datalint.formats import shape_of
 from datalint.location import parts, pointer, resolve
 from datalint.report.escape import shown, visible
 from datalint.secrets import mask
-from datalint.turns import Turn, turns_of
+from datalint.turns import Turn, as_text, turns_of
 
 _ELLIPSIS = "…"
 
@@ -141,7 +139,7 @@ def _said(turn: Turn) -> Any:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return as_text(value)
 
 
 def _label(turn: Turn) -> str:

@@ -73,4 +73,6 @@ def row_json(value: Any) -> bytes:
     """Compact JSON of a decoded row; dates as ISO 8601, decimals as text, bytes as base64."""
     import msgspec
 
-    return msgspec.json.encode(value)
+    from datalint.fingerprint import unusual
+
+    return msgspec.json.encode(value, enc_hook=unusual)

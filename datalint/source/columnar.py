@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from datalint.source.brackets import depth_of
+from datalint.source.strict import MAX_DEPTH
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -101,7 +104,9 @@ def _parsed(texts: Sequence[Any]) -> list[Any]:
     values: list[Any] = []
     for text in texts:
         try:
-            values.append(None if text is None else decoder.decode(text))
+            value = None if text is None else decoder.decode(text)
+            deep = text is not None and len(text) > 2 * MAX_DEPTH and depth_of(text.encode("utf-8")) > MAX_DEPTH
+            values.append(text if deep else value)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             values.append(text)  # what another writer stored as JSON and is none
     return values

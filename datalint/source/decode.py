@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from datalint.source.block import Fault, Offsets, Record
-from datalint.source.strict import Verdict, decode_record
+from datalint.source.brackets import depth_of, with_many_opening
+from datalint.source.strict import MAX_DEPTH, Verdict, decode_record
 
 RUN = 16  # lines decoded in one call: more would cost too much again where a line is bad
 
@@ -30,37 +31,34 @@ class Decoder:
     _scratch: bytearray = field(default_factory=bytearray)
 
     def decode(
-        self, data: bytes, starts: Offsets, ends: Offsets, objects: npt.NDArray[np.bool_]
+        self, data: bytes, starts: Offsets, ends: Offsets, plain: npt.NDArray[np.bool_], *, commas: bool = False
     ) -> tuple[list[Record | None], list[int]]:
         """The values of the records, None where in doubt, and the indices of those that are in doubt.
 
-        `objects` (bool [n]): the record begins with { and ends with }, and only one line feed, at most with a
-        carriage return, lies between it and the next one.
+        `plain` (bool [n]): the record begins with { and ends with }, and nothing but a line end lies between it
+        and the one before; with `commas`: nothing but a comma and white space.
         """
         view = memoryview(data)
         count = len(starts)
         values: list[Record | None] = []
         doubtful: list[int] = []
-        whole = np.logical_and.reduceat(objects, np.arange(0, count, RUN)).tolist()
-        for first, plain in zip(range(0, count, RUN), whole, strict=True):
+        whole = np.logical_and.reduceat(plain, np.arange(0, count, RUN)).tolist()
+        for first, together in zip(range(0, count, RUN), whole, strict=True):
             last = min(first + RUN, count)
-            if plain:
-                # Lines that each begin with { and end with } cannot share an object: inside of a value no {
-                # may follow a }. So as many values as lines means one value on each.
-                try:
-                    rows = self._decoder.decode_lines(view[starts[first] : ends[last - 1]])
-                except _REFUSED:
-                    rows = []
-                if len(rows) == last - first:
-                    values += rows
-                    continue
-            for i, (start, end) in enumerate(
-                zip(starts[first:last].tolist(), ends[first:last].tolist(), strict=True), first
-            ):
+            rows = self._run(view[starts[first] : ends[last - 1]], commas=commas) if together else []
+            if len(rows) == last - first:
+                values += rows
+                continue
+            spans = zip(starts[first:last].tolist(), ends[first:last].tolist(), strict=True)
+            for i, (start, end) in enumerate(spans, first):
                 value = self._one(view[start:end])
                 values.append(value)
                 if value is None:
                     doubtful.append(i)
+        for i in with_many_opening(data, starts, ends, MAX_DEPTH).tolist():
+            if values[i] is not None and depth_of(data[starts[i] : ends[i]]) > MAX_DEPTH:
+                values[i] = None
+                doubtful.append(i)
         expected = _count_colons(data) - sum(data.count(b":", starts[i], ends[i]) for i in doubtful)
         escapes = b"\\" in data and b"\\u003" in data  # a colon may be written \u003a
         if escapes or self._colons(values) != expected:
@@ -73,8 +71,19 @@ class Decoder:
                     or (escapes and data.find(b"\\u003", starts[i], ends[i]) >= 0)
                 )
             ]
-            doubtful.sort()
-        return values, doubtful
+        return values, sorted(doubtful)
+
+    def _run(self, raw: memoryview, *, commas: bool) -> list[Record]:
+        """The values of a run of records, if they are as many as the records; else anything.
+
+        Lines that each begin with { and end with } cannot share an object: inside of a value no { may follow
+        a }. So as many values as lines means one value on each. Between commas the brackets have been matched
+        before: if the text is valid, they stand where they seem to.
+        """
+        try:
+            return self._decoder.decode(b"".join((b"[", raw, b"]"))) if commas else self._decoder.decode_lines(raw)
+        except _REFUSED:
+            return []
 
     def _one(self, raw: memoryview) -> Record | None:
         try:

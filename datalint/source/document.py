@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from datalint.source.block import EMPTY, Block, Fault, Offsets, Record
+from datalint.source.brackets import brackets
 from datalint.source.decode import Decoder, Undecodable, record_fault, verdict_on
 from datalint.source.stream import BOM, CHUNK, MAX_RECORD, Tape
 from datalint.source.strict import Verdict, is_broken
@@ -126,16 +127,15 @@ class _Document:
         """Decode elements into `found`; True if the scan was lost in one, which then is the last one."""
         if not len(ends):
             return False
-        piece = self.data[self.start : int(ends[-1])]
-        apart = np.zeros(len(ends), dtype=np.bool_)
-        values, doubtful = self.decoder.decode(piece, starts - self.start, ends - self.start, apart)
-        suspects = {*doubtful, *np.flatnonzero(ends - starts > self.max_record).tolist()}
         firsts, lasts = starts.tolist(), ends.tolist()
         gaps = [self.data[a:b] for a, b in zip([self.at, *lasts], firsts, strict=False)]
         usual = {gap for gap in set(gaps) if _COMMA.fullmatch(gap) or (not self.array and not gap.strip(_BLANK))}
-        odd = {i for i, gap in enumerate(gaps) if gap not in usual}
-        if self.row == 0:
-            odd.add(0)
+        odd = {i for i, gap in enumerate(gaps) if gap not in usual} | ({0} if self.row == 0 else set())
+        piece = self.data[self.start : lasts[-1]]
+        plain = (np.frombuffer(self.data, np.uint8)[starts] == ord("{")) & self.array
+        plain[sorted(odd - {0})] = False
+        values, doubtful = self.decoder.decode(piece, starts - self.start, ends - self.start, plain, commas=True)
+        suspects = {*doubtful, *np.flatnonzero(ends - starts > self.max_record).tolist()}
         done = 0
         for i in [*sorted(suspects | odd), len(lasts)]:
             found.values += values[done:i]
@@ -266,23 +266,11 @@ def value_spans(data: bytes, at: int, stop: int) -> tuple[Offsets, Offsets, int]
     A value without an end has a start alone. The bracket (-1: none) is the first that closes what was not
     opened; nothing behind it is looked at.
     """
-    buffer = np.frombuffer(data, np.uint8)[at:stop]
-    folded = buffer | 0x20  # [ and { become {, ] and } become }
-    brackets = np.flatnonzero((folded == 0x7B) | (folded == 0x7D))
-    quotes = np.flatnonzero(buffer == 0x22)
-    slashes = np.flatnonzero(buffer == 0x5C) if data.find(b"\\", at, stop) >= 0 else EMPTY
-    if len(slashes):
-        # a quote is escaped after an odd number of backslashes
-        heads = np.r_[True, np.diff(slashes) != 1]
-        run = np.maximum.accumulate(np.where(heads, np.arange(len(slashes)), 0))
-        odd = ((np.arange(len(slashes)) - run) & 1) == 0
-        quotes = quotes[~np.isin(quotes, slashes[odd] + 1, assume_unique=True)]
-    brackets = brackets[(np.searchsorted(quotes, brackets) & 1) == 0]
-    opens = folded[brackets] == 0x7B
+    found, opens = brackets(np.frombuffer(data, np.uint8)[at:stop])
     depth = np.cumsum(np.where(opens, 1, -1))
     close = -1
     if len(depth) and depth.min() < 0:
         first = int(np.argmax(depth < 0))
-        close = at + int(brackets[first])
-        brackets, opens, depth = brackets[:first], opens[:first], depth[:first]
-    return brackets[opens & (depth == 1)] + at, brackets[~opens & (depth == 0)] + at + 1, close
+        close = at + int(found[first])
+        found, opens, depth = found[:first], opens[:first], depth[:first]
+    return found[opens & (depth == 1)] + at, found[~opens & (depth == 0)] + at + 1, close

@@ -138,10 +138,10 @@ def _settled(block: Block, doubtful: list[int], undecodable: Undecodable, max_re
             faults.append(Fault("FMT001", row, line, reason, None, "rewrite", "safe"))
         for at, verdict in enumerate(verdicts, i + ahead):
             code = verdict.code
-            if code == "FMT002":
-                undecodable.add(line, f"{verdict.reason} of line {line}")
-            elif torn and i == len(block.lines) - 1 and verdict.value is None:
+            if torn and i == len(block.lines) - 1 and verdict.value is None:
                 code = "FMT015"
+            elif code == "FMT002":
+                undecodable.add(line, f"{verdict.reason} of line {line}")
             elif code is not None:
                 faults.append(record_fault(verdict, block.first_row + at, line))
             if verdict.value is None:

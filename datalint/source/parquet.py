@@ -10,8 +10,8 @@ import numpy as np
 from datalint.source.block import EMPTY, Block, Fault
 from datalint.source.columnar import rows_of
 from datalint.source.decode import Undecodable
-from datalint.source.strict import quote
 from datalint.source.stream import MAX_RECORD
+from datalint.source.strict import quote
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,15 +76,15 @@ def _batch_rows(file: "pq.ParquetFile", group: int) -> int:
     The metadata tells too little: a dictionary lets a few bytes of a page stand for megabytes. Raises ValueError
     for rows that are too large.
     """
-    told = file.metadata.row_group(group)
-    sizes = [told.column(i).total_uncompressed_size for i in range(told.num_columns)]
-    if sum(sizes) > MAX_RECORD * max(1, told.num_rows):
+    told = file.metadata.row_group(group)  # its columns are not asked: on damaged files pyarrow 26 aborts there
+    size, rows = max(0, int(told.total_byte_size)), max(1, int(told.num_rows))
+    if size > MAX_RECORD * rows:
         raise ValueError(f"rows of more than {MAX_RECORD >> 20} MiB")
-    probe = max(1, min(_PROBE, MAX_RECORD // max(1, *sizes, 1)))
+    probe = max(1, min(_PROBE, 4 * MAX_RECORD // max(1, size)))
     batch = next(file.iter_batches(probe, row_groups=[group]), None)
     if batch is None or not batch.num_rows:
         return BATCH_ROWS
-    row_bytes = max(1, int(batch.nbytes) // int(batch.num_rows))
+    row_bytes = max(1, size // rows, int(batch.nbytes) // int(batch.num_rows))
     return max(1, min(BATCH_ROWS, BATCH_BYTES // row_bytes))
 
 

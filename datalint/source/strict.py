@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from datalint.location import pointer
+from datalint.source.brackets import depth_of
 
 # In valid JSON a backslash stands only inside strings, so one pass over the escapes finds unpaired halves.
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
+# Half of what Python's stack allows a recursive function with two calls for each level, and far more than data has.
+MAX_DEPTH = 200
+_TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
+
 _SPACE = re.compile(r"[ \t\n\r]*")
 _KINDS = {str: "string", int: "number", float: "number", bool: "boolean", list: "array"}
 
@@ -82,16 +87,19 @@ class _Reader:
         """
         self.doubled.clear()
         try:
-            return self._decoder.raw_decode(self.text, at)
+            value, end = self._decoder.raw_decode(self.text, at)
         except json.JSONDecodeError as fault:
             reason = f"{fault.msg.removesuffix(' at').removesuffix(' starting')} at {self.place(fault.pos)}"
             raise _NotJsonError(reason, misshapen=True) from None
         except RecursionError:
-            raise _NotJsonError("nested too deeply") from None
+            raise _NotJsonError(_TOO_DEEP) from None
         except _NotJsonError:
             raise
         except ValueError:  # int() refuses to convert what would take quadratic time
             raise _NotJsonError("an integer of more than 4300 digits") from None
+        if end - at > 2 * MAX_DEPTH and depth_of(self.text[at:end].encode("utf-8")) > MAX_DEPTH:
+            raise _NotJsonError(_TOO_DEEP)
+        return value, end
 
     def place(self, at: int) -> str:
         return f"byte {len(self.text[:at].encode('utf-8'))}"

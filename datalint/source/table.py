@@ -102,13 +102,13 @@ class _Table:
         starts, ends = line_spans(data, gap)
         first, last = ([span[side] for span in found.spans] for side in (0, 1))
         begin, end = starts[np.array(first, dtype=np.int64)], ends[np.array(last, dtype=np.int64) - 1]
-        if not clean:
-            self.check_text(found, begin.tolist(), end.tolist())
         torn = final and self.tape.cut is not None and not data.endswith(b"\n")
         if torn and last[-1:] == [len(found.lines)]:
             # a field that was cut off looks whole
             found.rows[-1], found.unreadable[len(last) - 1] = None, "FMT015"
             found.faults = [fault for fault in found.faults if fault.row != self.row + len(last) - 1]
+        if not clean:
+            self.check_text(found, begin.tolist(), end.tolist())
         size = len(data) if found.done == len(found.lines) else int(starts[found.done])
         lines = np.array(first, dtype=np.int64) + self.line
         faults = tuple(found.faults)
@@ -221,6 +221,8 @@ class _Table:
             try:
                 found.data[start:end].decode("utf-8")
             except UnicodeDecodeError as fault:
+                if found.unreadable.get(i) == "FMT015":
+                    continue
                 line = self.line + found.spans[i][0]
                 byte = found.data[start + fault.start]
                 self.undecodable.add(line, f"0x{byte:02x} at byte {fault.start} of the record on line {line}")

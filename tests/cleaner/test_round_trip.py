@@ -236,6 +236,8 @@ def test_utf_16_comes_back(trip: Trip, encoding: str) -> None:
         ("train.jsonl", b"\n\n\n"),
         ("train.csv", b"prompt,completion\n"),
         ("train.jsonl", b"\x80\x04garbage"),
+        ("train.jsonl", b"{}\n{}\n"),
+        ("train.json", b"\xef\xbb\xbf{}"),
     ],
 )
 def test_a_file_that_is_no_data_is_kept_whole(trip: Trip, name: str, content: bytes) -> None:

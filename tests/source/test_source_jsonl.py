@@ -59,6 +59,17 @@ def test_what_is_not_one_json_object_is_told_with_its_line_and_the_others_are_re
     assert len(found.faults) == 1
 
 
+@pytest.mark.parametrize(("depth", "readable"), [(200, True), (201, False), (700, False), (990, False)])
+@pytest.mark.parametrize("text", [b"%s1%s", b'"]]]]}}", %s1%s', b'"\\\\", %s"[{"%s'])
+def test_how_deep_a_row_may_be_nested_does_not_depend_on_the_stack(tmp_path, depth, readable, text) -> None:
+    row = b'{"a": [%s]}' % (text % (b"[" * (depth - 2), b"]" * (depth - 2)))
+    flat = b'{"a": [%s]}' % b",".join([b"{}"] * 500)
+    found = read_bytes(tmp_path, "train.jsonl", lines(flat, row, flat))
+    assert [value is not None for value in found.values] == [True, readable, True]
+    array = read_bytes(tmp_path, "train.json", b"[" + b",".join([flat, row, flat]) + b"]")
+    assert array.values == found.values
+
+
 def test_two_lines_that_parse_only_when_joined_are_two_bad_rows(tmp_path) -> None:
     found = read_bytes(tmp_path, "train.jsonl", lines(b'{"a": 0}', b'{"a":', b"1}", b'{"a": {"b": 1}', b'{"c": 2}}'))
     assert found.values == [{"a": 0}, None, None, None, None]

@@ -78,6 +78,9 @@ def test_a_torn_record_of_each_container_is_no_finding_of_its_own(tmp_path) -> N
         ("t.jsonl.gz", b'{"a": 1}\n{"a": 2'),
         ("t.json.gz", b'[{"a": 1}, {"a": 2'),
         ("t.csv.gz", b"q,a\n1,2\n3,4"),
+        ("t.jsonl.gz", b'{"a": 1}\n{"a": "\xc3'),
+        ("t.json.gz", b'[{"a": 1}, {"a": "\xc3'),
+        ("t.csv.gz", b"q,a\n1,2\n3,\xc3"),
     ):
         found = read_bytes(tmp_path, name, cut(data))
         assert found.data == data

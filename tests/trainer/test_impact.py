@@ -69,6 +69,21 @@ def test_a_class_with_few_eval_rows_gives_no_verdict():
     assert "1 classes have fewer than 5 distinct eval rows" in found.notes
 
 
+def test_a_class_that_only_training_has_gives_no_verdict():
+    """Dropping it can only look good where no eval row asks for it."""
+    label = sorted({label for _, label in TRAIN})[0]
+    without = [pair for pair in EVALUATION if pair[1] != label]
+    clean = [pair for pair in TRAIN if pair[1] != label]
+    found = impact(examples(TRAIN), examples(clean), examples(without))
+    assert found.verdict == "not enough data"
+
+
+def test_another_spelling_of_a_label_is_no_class_of_its_own():
+    label = sorted({label for _, label in TRAIN})[0]
+    spelt = [(text, found.upper() if found == label and i % 2 else found) for i, (text, found) in enumerate(TRAIN)]
+    assert impact(examples(spelt), examples(TRAIN), examples(EVALUATION)).verdict != "not enough data"
+
+
 def test_the_same_input_gives_the_same_report(helped):
     clean = [pair for pair, wrong in zip(NOISY, FLIPPED, strict=True) if not wrong]
     again = impact(examples(NOISY), examples(clean), examples(EVALUATION), objective="macro_f1 >= 0.99")

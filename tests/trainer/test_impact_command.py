@@ -41,7 +41,7 @@ def test_text_and_json_at_once(data):
         "--output-format", "json:impact.json", folder=data,
     )  # fmt: skip
     assert done.stdout.startswith("The cleaning helped. Training on the cleaned file instead of the raw one: +")
-    assert "decides: tempered log-loss" in done.stdout
+    assert "decided by tempered log-loss" in done.stdout
     assert json.loads((data / "impact.json").read_text())["verdict"] == "helped"
 
 
@@ -62,6 +62,15 @@ def test_a_model_that_cannot_be_had_is_one_line(data):
     done = datalint(*words, folder=data, code=2)
     assert done.stderr.count("\n") == 1
     assert "nobody/no-such-model" in done.stderr
+
+
+def test_without_a_cleaned_file_the_raw_one_is_cleaned_first(data):
+    words = ("impact", "raw.jsonl", "--eval", "held-out.jsonl", "--output-format", "json:own.json")
+    datalint(*words, "--unsafe-fixes", folder=data)
+    report = json.loads((data / "own.json").read_text())
+    assert report["train"]["raw"] == 350
+    done = datalint("impact", "raw.jsonl", "clean.jsonl", "--unsafe-fixes", "--eval", "x", folder=data, code=2)
+    assert "without CLEAN" in done.stderr
 
 
 def test_other_columns_are_mapped(data):

@@ -1,6 +1,5 @@
 """Classification: fit every arm, score the eval rows, compare."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -78,7 +77,7 @@ def measure_classification(
         eval_features,
         [row.answer for row in evaluation],
     )
-    needed = _needed_classes(labels[pool.clean], truth)
+    needed = _needed_classes(names, (labels[pool.raw], labels[pool.clean]), truth)
     short = shortage(truth, group, needed)
     return Outcome(
         verdict="not enough data" if short else comparison.word,
@@ -118,13 +117,21 @@ def _score(
     return tuple(results), np.stack(scores), shown
 
 
-def _needed_classes(clean: IntArray, truth: IntArray) -> IntArray:
-    """Classes that the eval rows must hold: their own, and those that the cleaned file really trains.
+def _needed_classes(names: Sequence[str], trained: Sequence[IntArray], truth: IntArray) -> IntArray:
+    """Classes that the eval rows must hold: their own, and those that the raw or the cleaned file really trains.
 
-    A label with a row or two, such as a misspelled one, is no class that anybody evaluates.
+    A file that has lost a class looks better on eval rows that do not have it either. What is no class: a label with
+    a row or two, and another spelling of a label that the eval rows have.
     """
-    trained = [label for label, count in Counter(clean.tolist()).items() if count >= MIN_ROWS_PER_CLASS]
-    return np.union1d(truth, np.array(trained, dtype=np.int64))
+    known = {_spelling(names[i]) for i in np.unique(truth)}
+    counts = [np.bincount(labels, minlength=len(names)) for labels in trained]
+    often = np.flatnonzero(np.maximum.reduce(counts) >= MIN_ROWS_PER_CLASS)
+    own = [i for i in often.tolist() if _spelling(names[i]) not in known]
+    return np.union1d(truth, np.array(own, dtype=np.int64))
+
+
+def _spelling(label: str) -> str:
+    return "".join(c for c in label.casefold() if c.isalnum()) or label
 
 
 def _notes(

@@ -107,6 +107,8 @@ class ImpactReport:
     def sentence(self) -> str:
         """The verdict for somebody who reads one sentence."""
         figure = signed(self.headline_metric, self.clean_minus_raw[self.headline_metric])
+        if self.task == "chat":
+            figure += " bits per byte of held-out answers (less is better)"
         return (
             f"{HEADLINES[self.verdict]} Training on the cleaned file instead of the raw one: {figure} "
             f"on {self.evaluation['rows']:,} held-out rows."
@@ -119,9 +121,16 @@ class ImpactReport:
         if self.verdict == "not enough data":
             return "The figures below are no basis for a decision."
         if self.verdict == "helped":
-            return "Better than the raw file, and better than dropping as many rows at random."
+            better = "Better than the raw file, and better than dropping as many rows at random."
+            unsure = self.task == "classification" and not self.clean_minus_raw["accuracy"].side
+            return f"{better} Right labels get more probability; accuracy alone shows nothing." if unsure else better
         if self.verdict == "hurt":
-            return "Worse than the raw file, and worse than dropping as many rows at random: do not use it."
+            return (
+                "Worse than the raw file, and worse than dropping as many rows at random: rows are gone that the "
+                "model needs, as happens where rules drop what they merely dislike."
+            )
+        if raw == placebo != 0:
+            return "One measure points somewhere, but not clearly enough where two are asked."
         if placebo > 0:
             return "Bad rows were found, but dropping them cost as much as they did: fix instead of drop."
         if placebo < 0:
@@ -150,14 +159,11 @@ class ImpactReport:
             if name != "metric":
                 means = [plain(name, self.mean(arm, name)) for arm in ("raw", "clean", "placebo")]
                 table.add_row(name, *means, *(self._difference(name, side) for side in ("raw", "placebo")))
-        table.add_row(
-            f"decides: {self.decided_by}",
-            "",
-            "",
-            "",
-            *(self._difference("metric", side) for side in ("raw", "placebo")),
-        )
+        if self.task == "classification":
+            sides = (self._difference("metric", side) for side in ("raw", "placebo"))
+            table.add_row(self.decided_by, "", "", "", *sides)
         console.print(table)
+        console.print(Text(f"decided by {self.decided_by}; the rest is shown and decides nothing"))
 
         for baseline in self.baselines:
             figure = plain(self.headline_metric, baseline[self.headline_metric])
@@ -183,5 +189,4 @@ def signed(metric: str, value: Interval) -> str:
     """A difference with its interval: "+1.1 points [0.2, 2.0]" for shares."""
     if metric in PERCENTAGES:
         return f"{100 * value.estimate:+.1f} points [{100 * value.low:.1f}, {100 * value.high:.1f}]"
-    unit = " bits per byte" if metric == "bits_per_byte" else ""
-    return f"{value.estimate:+.4f}{unit} [{value.low:.4f}, {value.high:.4f}]"
+    return f"{value.estimate:+.4f} [{value.low:.4f}, {value.high:.4f}]"
