@@ -12,7 +12,7 @@ import polars as pl
 
 from datalint.config import Settings, load
 from datalint.engine import Job, Outcome, Plan, plan, run
-from datalint.engine.local import Repair, read
+from datalint.engine.mapping import Repair, read
 from datalint.engine.plan import HINTS
 from datalint.frames import as_paths
 from datalint.gate import judge, parse_limit

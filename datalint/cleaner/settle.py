@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from datalint.engine import Job, Plan, run
-from datalint.engine.local import read
+from datalint.engine.mapping import read
 from datalint.errors import RulePackError
 from datalint.fixes import Fixes, rewrites
 from datalint.report.model import Report

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-import datalint.engine.local as local
+from datalint.engine import mapping
 from datalint.report import render
 from datalint.run import check
 from datalint.source.gather import gather
@@ -34,7 +34,7 @@ def test_findings_do_not_depend_on_how_the_file_is_cut_into_chunks(tmp_path, mon
     path = tmp_path / "train.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows(1, 2500)))
     whole = found(path)
-    monkeypatch.setattr(local, "gather", functools.partial(gather, rows=1, size=1))
+    monkeypatch.setattr(mapping, "gather", functools.partial(gather, rows=1, size=1))
     assert found(path) == whole
     assert {line[0] for line in whole} >= {"FMT011", "DUP001", "DUP002"}
 

@@ -1,0 +1,114 @@
+"""One file mapped: every block is read once, and all rules look at it while it is at hand.
+
+`map_file` is a plain function of values that can be sent to another process; what it returns is small.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+from datalint.chunk import Chunk
+from datalint.engine.meet import Mapped
+from datalint.engine.plan import Job
+from datalint.engine.reading import Lines, ReadFile
+from datalint.findings import standard
+from datalint.fingerprint import canonical, digest
+from datalint.rule import Rule
+from datalint.source import Block, open_source
+from datalint.source.gather import gather
+
+
+class Repair(Protocol):
+    """What cleaning has decided so far, applied to rows as they are read."""
+
+    def __call__(self, file: int, block: Block) -> Block:
+        """The block with repaired rows; None in place of a dropped one."""
+        ...
+
+
+@dataclass(frozen=True)
+class MappedFile:
+    """What mapping a file leaves: what was learned of it, finished findings, and by rule what is still to meet."""
+
+    file: ReadFile
+    findings: Sequence[pl.DataFrame]
+    mapped: Sequence[tuple[str, Mapped]]
+
+
+def map_file(
+    job: Job,
+    rules: Sequence[Rule],
+    *,
+    fingerprints: bool = False,
+    repair: Repair | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> MappedFile:
+    """Read a file and map it by all rules. See `run` for the options."""
+    lines, formats, columns, prints = Lines(), Counter[str](), dict[str, str](), list[bytes]()
+    findings: list[pl.DataFrame] = []
+    mapped: list[tuple[str, Mapped]] = []
+    rows = unreadable = done = 0
+    size, sha256 = _file_digest(job)
+    source = open_source(job.file.path, name=job.file.name)
+    for block in gather(source.blocks()):
+        chunk = _chunk(job, block if repair is None else repair(job.index, block))
+        rows += len(chunk)
+        unreadable += block.values.count(None)
+        lines.add(block)
+        if fingerprints:
+            prints += digest(chunk.raw(i) if v is None else canonical(v) for i, v in enumerate(chunk.values))
+        # Rows with the same columns share one Shape object, so few are left to look at.
+        for shape in {id(s): s for s in chunk.shapes if s is not None}.values():
+            columns.update({ours: theirs for ours, theirs in shape.fields.items() if ours != theirs})
+        formats.update(shape.format for shape in chunk.shapes if shape is not None)
+        for rule in rules:
+            frame = rule.map(chunk)
+            if frame.height:
+                placed = _placed(frame, job.index, block.first_row)
+                if rule.gathers:
+                    mapped.append((rule.code, Mapped(job.file.dataset, job.file.split, placed)))
+                else:
+                    findings.append(as_findings(placed, rule))
+        if progress:
+            step = min(len(block.data), size - done)  # decompressed bytes may be more than the file has
+            progress(step)
+            done += step
+    if progress:
+        progress(size - done)
+    container, compression = source.container, source.compression
+    read_file = ReadFile(
+        job.file, container, compression, rows, unreadable, formats, columns, size, sha256, lines, prints
+    )
+    return MappedFile(read_file, findings, mapped)
+
+
+def read(job: Job, repair: Repair | None = None) -> Iterator[Chunk]:
+    """A file's chunks."""
+    source = open_source(job.file.path, name=job.file.name)
+    for block in gather(source.blocks()):
+        yield _chunk(job, block if repair is None else repair(job.index, block))
+
+
+def _chunk(job: Job, block: Block) -> Chunk:
+    return Chunk(job.file, block, job.columns, job.format, job.target)
+
+
+def as_findings(frame: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+    """A rule's frame in the common schema."""
+    kind, safety = (rule.fix.kind, rule.fix.safety) if rule.fix else (None, None)
+    return standard(frame, rule=rule.code, severity=rule.severity, fix_kind=kind, fix_safety=safety)
+
+
+def _placed(frame: pl.DataFrame, file: int, first_row: int) -> pl.DataFrame:
+    """Local rows as rows of their file."""
+    return frame.with_columns(pl.lit(file, dtype=pl.UInt32).alias("file"), pl.col("row").cast(pl.Int64) + first_row)
+
+
+def _file_digest(job: Job) -> tuple[int, str]:
+    with job.file.path.open("rb") as stream:
+        hashed = hashlib.file_digest(stream, "sha256")
+        return stream.tell(), hashed.hexdigest()
