@@ -1,7 +1,7 @@
 """The second reading of an input: its kept rows to Parquet, and all the rest to the ledgers."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +16,17 @@ from datalint.cleaner.tables import Ledger, Writer, changes_schema, originals_sc
 from datalint.engine import Job
 from datalint.errors import InputError, OutputError, UsageError
 from datalint.findings import message
-from datalint.fingerprint import without_nulls
+from datalint.fingerprint import canonical, without_nulls
 from datalint.fixes import Drop, Fixes, Repaired
 from datalint.rule import Rule
 from datalint.source import Block, open_source
+from datalint.source.columnar import rows_of as read_rows
 from datalint.source.gather import gather
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+Row = Mapping[str, Any]
 
 PROVENANCE = ("source_file", "source_row")
 SAMPLE_BYTES = 256 << 10
@@ -188,6 +191,9 @@ class _File:
         changed = sorted(repaired.steps)
         made = passed(batch, block.values, repaired.values, changed, self.target.schema)
         rows = [at for at, value in enumerate(repaired.values) if value is not None]
+        place = {at: number for number, at in enumerate(rows)}
+        back = read_rows(made.take([place[at] for at in changed])) if changed else []
+        self.prove(block, [(at, repaired.values[at] or {}) for at in changed], dict(zip(changed, back, strict=True)))
         self.writer.write(self.sourced(made, [block.first_row + at for at in rows]))
         odd = sorted({*changed, *(at for at, value in enumerate(repaired.values) if value is None)})
         if odd and self.survey.rebuild == "rows":
@@ -197,18 +203,33 @@ class _File:
     def store(self, block: Block, repaired: Repaired, container: str, delimiter: str) -> None:
         """Rows of a text input."""
         kept = [(at, value) for at, value in enumerate(repaired.values) if value is not None]
-        values = [value for _, value in kept]
-        batch = self.batch(values)
+        batch = self.batch([value for _, value in kept])
         back = rows_of(batch)
-        for (at, value), row in zip(kept, back, strict=True):
-            if value != row and without_nulls(value) != without_nulls(row):
+        odd = list(kept)
+        if self.survey.rebuild == "text":
+            raws = [block.raw(at) for at, _ in kept]
+            if self.dump is None and kept:
+                self.learn(container, delimiter, raws, back)
+            rebuilt = (self.dump is not None and self.dump(row) == raw for row, raw in zip(back, raws, strict=True))
+            odd = [one for one, done in zip(kept, rebuilt, strict=True) if not done or one[0] in repaired.steps]
+            self.keep_odd(block, [at for at, _ in odd])
+        # A row that gives back its bytes has proved that it is whole; the others are compared.
+        self.prove(block, odd, dict(zip((at for at, _ in kept), back, strict=True)))
+        self.writer.write(self.sourced(batch, [block.first_row + at for at, _ in kept]))
+
+    def prove(self, block: Block, rows: Sequence[tuple[int, Row]], back: Mapping[int, Row]) -> None:
+        """Raise OutputError if a row is not what is read from the batch."""
+        for at, value in rows:
+            if not _alike(value, back[at]):
                 where = f"{self.target.label}, row {block.first_row + at}"
                 raise OutputError(f"{where}: would not come back as it is from Parquet; please report this")
-        self.writer.write(self.sourced(batch, [block.first_row + at for at, _ in kept]))
-        if self.survey.rebuild == "text":
-            odd = sorted(self.odd(block, repaired, [at for at, _ in kept], back, container, delimiter))
-            for number, kind, raw in odd:
-                self.keep(number, kind, raw)
+
+    def keep_odd(self, block: Block, rows: Sequence[int]) -> None:
+        """Bytes that `restore` cannot make from the rows. A gap stands before the record that follows it."""
+        gaps = ((row, "gap", raw) for row, raw in self.gaps.of(block))
+        records = ((block.first_row + at, "row", block.raw(at)) for at in rows)
+        for row, kind, raw in sorted([*gaps, *records]):
+            self.keep(row, kind, raw)
 
     def batch(self, values: Sequence[Mapping[str, Any]]) -> "pa.RecordBatch":
         import pyarrow as pa
@@ -217,25 +238,6 @@ class _File:
             return batch_of(values, self.target.schema)
         except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
             raise OutputError(f"{self.target.label}: cannot be stored as Parquet ({error})") from error
-
-    def odd(
-        self,
-        block: Block,
-        repaired: Repaired,
-        kept: Sequence[int],
-        back: Sequence[Mapping[str, Any]],
-        container: str,
-        delimiter: str,
-    ) -> Iterator[tuple[int, str, bytes]]:
-        """Bytes that `restore` cannot make from the rows. A gap sorts before the record that follows it."""
-        for row, raw in self.gaps.of(block):
-            yield row, "gap", raw
-        raws = [block.raw(at) for at in kept]
-        if self.dump is None and kept:
-            self.learn(container, delimiter, raws, back)
-        for at, raw, values in zip(kept, raws, back, strict=True):
-            if at in repaired.steps or self.dump is None or self.dump(values) != raw:
-                yield block.first_row + at, "row", raw
 
     def learn(self, container: str, delimiter: str, raws: Sequence[bytes], back: Sequence[Mapping[str, Any]]) -> None:
         """The file's style, from its first rows."""
@@ -259,6 +261,11 @@ class _File:
 
     def keep(self, row: int, kind: str, raw: bytes) -> None:
         self.ledgers.originals.add(self.target.label, row, kind, raw)
+
+
+def _alike(value: Row, back: Row) -> bool:
+    """Equal but for nulls, which columns and structs add, and with NaN equal to NaN."""
+    return value == back or without_nulls(value) == without_nulls(back) or canonical(value) == canonical(back)
 
 
 def check_unchanged(job: Job, sha256: str, now: str) -> None:
