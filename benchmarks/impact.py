@@ -132,7 +132,10 @@ class Trials:
         for name, score in SCORES.items():
             values = np.stack([score(probability, truth) for probability in probabilities])
             compared = compare(
-                *(of_arm(values, arms, arm) for arm in ("raw", "clean", "placebo")), placebo_seeds(arms), group
+                *(of_arm(values, arms, arm) for arm in ("raw", "clean", "placebo")),
+                placebo_seeds(arms),
+                group,
+                rows.brought,
             )
             raw_side, other = compared.clean_minus_raw, compared.clean_minus_placebo
             found[name] = (compared.word, raw_side.estimate, other.estimate)

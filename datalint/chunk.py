@@ -18,7 +18,7 @@ from datalint.fingerprint import canonical, digest
 from datalint.formats import Shape, shape_of
 from datalint.source import Block, DataFile
 from datalint.target import Target
-from datalint.turns import Turn, as_text, turns_of
+from datalint.turns import Turn, as_text, escape, turns_of
 
 if TYPE_CHECKING:
     from datalint.conversation import Dialogue
@@ -144,7 +144,7 @@ class Chunk:
 
     @cached_property
     def rows(self) -> pl.DataFrame:
-        """One line a readable row: row, format, label (as text, null where there is no label column)."""
+        """One line a readable row: row, format, label (as text, null where there is none), label_at (its pointer)."""
         some = [(i, v, s) for i, (v, s) in enumerate(zip(self.values, self.shapes, strict=True)) if v is not None and s]
         labels = [v.get(s.fields["label"]) if "label" in s.fields else v.get("label") for _, v, s in some]
         return pl.DataFrame(
@@ -152,6 +152,9 @@ class Chunk:
                 "row": pl.Series([i for i, _, _ in some], dtype=pl.UInt32),
                 "format": pl.Series([s.format for _, _, s in some], dtype=pl.String),
                 "label": pl.Series([None if x is None else as_text(x) for x in labels], dtype=pl.String),
+                "label_at": pl.Series(
+                    ["/" + escape(s.fields.get("label", "label")) for _, _, s in some], dtype=pl.String
+                ),
             }
         )
 

@@ -71,7 +71,7 @@ def content_text(content: Any) -> str | None:
 
 def is_closed(answer: str, words: int = 5) -> bool:
     """An answer of so few words that it has one right form. Scripts without spaces count two characters a word."""
-    spaced = len(answer.split()) <= words and len(answer) <= 12 * words
+    spaced = len(answer) <= 12 * words and len(answer.split()) <= words
     return spaced and (answer.isascii() or len(_UNSPACED.findall(answer)) <= 2 * words)
 
 
@@ -93,6 +93,13 @@ def _messages(value: Any, column: str, field: str, *, last_only: bool = False) -
     turns = []
     for index, item in enumerate(items):
         if not isinstance(item, dict):
+            continue
+        said = item.get("role")
+        if len(item) == 2 and isinstance(said, str) and isinstance(text := item.get("content"), str):
+            # The plain message, by far the most frequent one, at a quarter of the price.
+            role = ROLES.get(said, said)
+            where = f"{base}/content" if single else f"{base}/{index}/content"
+            turns.append(Turn(role, text, role == "assistant", where, field, said))
             continue
         by_from = "from" in item and "role" not in item
         said = as_text(item.get("from" if by_from else "role", ""))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from datalint.cleaner.manifest import Counts, FileEntry, Manifest
 
+_SPLITS = ("train", "validation", "test")
 _TEST = re.compile(r"(?:^|[-._ 0-9/])(?:test|testing)(?=$|[-._ 0-9/])")
 
 
@@ -86,7 +87,7 @@ def _configs(files: Sequence[FileEntry], schemas: Mapping[str, str]) -> list[str
         for file in group:
             splits.setdefault(_split(file), []).append(file.output)
         lines += [f"- config_name: {'default' if number == 0 else f'part{number + 1}'}", "  data_files:"]
-        for split, names in splits.items():
+        for split, names in sorted(splits.items(), key=lambda item: _SPLITS.index(item[0])):
             lines += [f"  - split: {split}", "    path:"]
             # Paths are patterns there; JSON strings are YAML.
             lines += [f"    - {json.dumps(glob.escape(name))}" for name in names]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_DEPTH = 12  # deeper values are JSON text: some readers of Parquet recurse
+MAX_LEAVES = 1024  # columns that Parquet stores for one column of ours; a struct of more is JSON text
+MAX_COLUMNS = 10_000
 _INT64 = 1 << 63
 _UINT64 = 1 << 64
 _TEXT = {b"datalint:type": b"json"}  # metadata of a string column that holds JSON
@@ -111,8 +113,14 @@ class Seen:
 
 def arrow_type(seen: Seen, name: str = "") -> "pa.DataType":
     """The type of a column."""
+    import pyarrow as pa
+
     kind, _ = _type(seen, exact=False, listed=name in _CALLS)
-    return kind
+    return kind if _leaves(kind) <= MAX_LEAVES else pa.json_()
+
+
+def _leaves(kind: "pa.DataType") -> int:
+    return sum(_leaves(kind.field(i).type) for i in range(kind.num_fields)) if kind.num_fields else 1
 
 
 def _type(seen: Seen, *, exact: bool, listed: bool) -> "tuple[pa.DataType, bool]":

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from datalint.cleaner.arrow import cells_of
 from datalint.cleaner.manifest import Rebuild
-from datalint.cleaner.schema import Seen
+from datalint.cleaner.schema import MAX_COLUMNS, Seen
 from datalint.engine import Job
+from datalint.errors import OutputError
 from datalint.fingerprint import canonical
 from datalint.fixes import Fixes, Repaired, same
 from datalint.source import Block, open_source
@@ -54,6 +55,9 @@ def survey(job: Job, fixes: Fixes, *, sha256: str) -> Survey:
             found.seen.look([value for value in repaired.values if value is not None])
             if found.schema is not None:
                 _retype(found, block, repaired)
+            elif len(found.seen.keys) > MAX_COLUMNS:
+                what = f"its rows have more than {MAX_COLUMNS:,} different keys, which is no table"
+                raise OutputError(f"{job.file.name}: {what}; turn the keys into values of one column")
     if columnar:
         if not damaged:
             found.rebuild, found.content_sha256 = "rows", content.digest

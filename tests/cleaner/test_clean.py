@@ -169,6 +169,18 @@ def test_deep_values_are_json_text(tmp_path: Path) -> None:
     assert rows_read(tmp_path / "out/train.parquet")[0]["x"] == value
 
 
+def test_objects_with_very_many_keys_are_json_text_and_rows_with_too_many_are_refused(tmp_path: Path) -> None:
+    many = {f"k{i}": i for i in range(2000)}
+    talk = [{"role": "user", "content": "a", f"k{i}": 1} for i in range(2000)]
+    clean(write(tmp_path / "train.jsonl", {"x": many, "messages": talk}), tmp_path / "out")
+    schema = pq.read_schema(tmp_path / "out/train.parquet")
+    assert [field.type for field in schema] == [pa.json_(), pa.json_()]
+    assert rows_read(tmp_path / "out/train.parquet") == [{"x": many, "messages": talk}]
+    source = write(tmp_path / "wide.jsonl", *({f"k{i}": 1} for i in range(10_001)))
+    with pytest.raises(OutputError, match="no table"):
+        clean(source, tmp_path / "out2")
+
+
 def test_files_of_one_dataset_share_a_schema(tmp_path: Path) -> None:
     write(tmp_path / "in/train.jsonl", *({"prompt": "a", "args": {"n": i}, "id": i} for i in range(3)))
     write(tmp_path / "in/test.jsonl", {"prompt": "a", "args": {"city": "x"}, "id": "one"})

@@ -31,6 +31,7 @@ def test_an_edited_row_takes_the_place_of_its_raw_form():
     assert found.slot.tolist() == [0, 1, 1, 3]
     assert found.in_clean.tolist() == [True, False, True, True]
     assert found.group[1] == found.group[2]
+    assert (found.changed, found.brought) == (2, 1.0)
 
 
 def test_rows_that_match_an_eval_row_are_in_no_arm():

@@ -29,6 +29,13 @@ def test_fewer_than_nine_placebos_pay_with_students_t():
     assert Spread(1.0, 6, 2).factor(0.05) == pytest.approx(stats.t.ppf(0.975, 4))
 
 
+def test_rows_that_come_in_are_luck_once_more():
+    edits, drops = Spread(1.0, 9, 3, brought=1.0), Spread(1.0, 9, 3)
+    assert drops.versus_raw(0.0, 0.0).high == pytest.approx(1.96, abs=1e-4)
+    assert edits.versus_raw(0.0, 0.0).high == pytest.approx(1.96 * np.sqrt(2), abs=1e-4)
+    assert edits.versus_placebo(0.0, 0.0).high == pytest.approx(1.96 * np.sqrt(2 + 1 / 9), abs=1e-4)
+
+
 def test_both_comparisons_must_agree():
     up, flat, down = Interval(1, 0.5, 1.5), Interval(0.1, -1, 1.2), Interval(-1, -1.5, -0.5)
     assert Comparison(up, up).word == "helped"

@@ -104,7 +104,7 @@ def measure_chat(
 
     group = groups([row.prompt for row in prepared.rows["eval"]])
     scores = np.stack(measured)  # (arms, 2, eval rows)
-    at_half, at_full = (_compared(scores, arms, group, level) for level in (0.025, 0.05))
+    at_half, at_full = (_compared(scores, arms, group, pool.brought, level) for level in (0.025, 0.05))
     word = holm(list(zip(at_half, at_full, strict=True)))
     distinct = int(group.max()) + 1
     short = distinct < MIN_EVAL_ROWS
@@ -178,10 +178,12 @@ def _token_losses(model: Any, rows: Sequence[Tokens]) -> tuple[torch.Tensor, tor
     return losses, mask[:, 1:].float()
 
 
-def _compared(scores: FloatArray, arms: Sequence[Arm], group: IntArray, level: float) -> list[Comparison]:
+def _compared(
+    scores: FloatArray, arms: Sequence[Arm], group: IntArray, brought: float, level: float
+) -> list[Comparison]:
     raw, clean, placebo = (of_arm(scores, arms, name) for name in ("raw", "clean", "placebo"))
     seeds = placebo_seeds(arms)
-    return [compare(raw[:, i], clean[:, i], placebo[:, i], seeds, group, level) for i in range(2)]
+    return [compare(raw[:, i], clean[:, i], placebo[:, i], seeds, group, brought, level) for i in range(2)]
 
 
 def _shown(intervals: Sequence[Interval]) -> dict[str, Interval]:

@@ -66,9 +66,9 @@ def measure_classification(
     results, scores, shown = _score(arms, fits, truth, group, eval_labels)
     placebo = of_arm(scores, arms, "placebo")
     comparison = compare(
-        of_arm(scores, arms, "raw"), of_arm(scores, arms, "clean"), placebo, placebo_seeds(arms), group
+        of_arm(scores, arms, "raw"), of_arm(scores, arms, "clean"), placebo, placebo_seeds(arms), group, pool.brought
     )
-    intervals = {name: shown_intervals(shown[name], arms) for name in SHOWN}
+    intervals = {name: shown_intervals(shown[name], arms, pool.brought) for name in SHOWN}
     rivals = baselines(
         [texts[i] for i in pool.clean],
         features[pool.clean],

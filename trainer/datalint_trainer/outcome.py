@@ -36,13 +36,13 @@ def placebo_seeds(arms: Sequence[Arm]) -> list[int]:
     return [arm.seed for arm in arms if arm.name.startswith("placebo")]
 
 
-def shown_intervals(values: FloatArray, arms: Sequence[Arm]) -> tuple[Interval, Interval]:
+def shown_intervals(values: FloatArray, arms: Sequence[Arm], brought: float) -> tuple[Interval, Interval]:
     """Clean minus raw and clean minus placebo of a bootstrapped metric, with the placebo spread in both.
 
     - values: (arms, 1 + resamples), the figure itself first.
     """
     raw, clean, placebo = (of_arm(values, arms, name) for name in ("raw", "clean", "placebo"))
-    spread = Spread.of(placebo[:, 0], placebo_seeds(arms))
+    spread = Spread.of(placebo[:, 0], placebo_seeds(arms), brought)
     D = clean.mean(axis=0) - raw.mean(axis=0)
     Q = clean.mean(axis=0) - placebo.mean(axis=0)
     return (

@@ -79,9 +79,16 @@ class Pool:
     @property
     def changed(self) -> int:
         """Rows that the cleaning removed, edited or, where it mostly adds, brought in."""
-        gone = np.sum(self.in_raw & ~self.in_clean & ~self.leaked)
-        new = np.sum(self.in_clean & ~self.in_raw & ~self.leaked)
-        return int(max(gone, new))
+        return max(int(np.sum(self.in_raw & ~self.in_clean & ~self.leaked)), self._new)
+
+    @property
+    def brought(self) -> float:
+        """Rows that only the clean file has, edited ones included, as a share of the changed ones: 0..1."""
+        return self._new / max(self.changed, 1)
+
+    @property
+    def _new(self) -> int:
+        return int(np.sum(self.in_clean & ~self.in_raw & ~self.leaked))
 
 
 def loose(text: str) -> str:

@@ -41,19 +41,22 @@ class Spread:
 
     - variance: between placebos, their seeds' means taken out.
     - placebos: B. seeds: S.
+    - brought: rows that the cleaning edited or added, as a share of those it changed. Placebos only lose rows; what
+      comes in is luck of the same size once more.
     """
 
     variance: float
     placebos: int
     seeds: int
+    brought: float = 0.0
 
     @classmethod
-    def of(cls, means: FloatArray, seeds: Sequence[int]) -> "Spread":
+    def of(cls, means: FloatArray, seeds: Sequence[int], brought: float = 0.0) -> "Spread":
         """From each placebo's mean score, (B,), and its seed."""
         of_seed = np.array(seeds)
         excess = means - np.array([means[of_seed == seed].mean() for seed in seeds])
         S = len(set(seeds))
-        return cls(float((excess**2).sum() / (len(means) - S)), len(means), S)
+        return cls(float((excess**2).sum() / (len(means) - S)), len(means), S, brought)
 
     def factor(self, level: float) -> float:
         """How many standard errors the interval reaches: 1.96 at level .05 and nine placebos."""
@@ -64,11 +67,11 @@ class Spread:
 
     def versus_placebo(self, estimate: float, row_variance: float, level: float = 0.05) -> Interval:
         """Interval of clean minus the mean placebo; the clean arm is one more draw from the same luck."""
-        return self._interval(estimate, row_variance + self.variance * (1 + 1 / self.placebos), level)
+        return self._interval(estimate, row_variance + self.variance * (1 + self.brought + 1 / self.placebos), level)
 
     def versus_raw(self, estimate: float, row_variance: float, level: float = 0.05) -> Interval:
         """Interval of clean minus raw."""
-        return self._interval(estimate, row_variance + self.variance, level)
+        return self._interval(estimate, row_variance + self.variance * (1 + self.brought), level)
 
     def _interval(self, estimate: float, variance: float, level: float) -> Interval:
         half = self.factor(level) * float(np.sqrt(variance))
@@ -98,15 +101,17 @@ def compare(
     placebo: FloatArray,
     placebo_seeds: Sequence[int],
     group: IntArray,
+    brought: float = 0.0,
     level: float = 0.05,
 ) -> Comparison:
     """Compare the arms on row scores.
 
     - raw, clean: (S, eval rows), higher is better. placebo: (B, eval rows), with the seed of each.
     - group: int (eval rows,), near-copy groups: rows of one group are one piece of evidence.
+    - brought: see Spread.
     - level: chance of a false side that is accepted, two-sided.
     """
-    spread = Spread.of(placebo.mean(axis=1), placebo_seeds)
+    spread = Spread.of(placebo.mean(axis=1), placebo_seeds, brought)
     Q = clean.mean(axis=0) - placebo.mean(axis=0)
     D = clean.mean(axis=0) - raw.mean(axis=0)
     return Comparison(

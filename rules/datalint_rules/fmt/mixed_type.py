@@ -72,27 +72,29 @@ class MixedType(Rule):
     date_rows: int = option(2, "Fewest answers that make a column of dates.")
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        seen: dict[tuple[str, str], list[Any]] = {}
+        seen: dict[tuple[str, str], tuple[int, str]] = {}
+        known = set[tuple[Any, ...]]()
+        # Types are Python's here, so rows are walked in Python; rows of a form that was seen cost one look-up.
         for row, (value, shape) in enumerate(zip(chunk.values, chunk.shapes, strict=True)):
             if value is None or shape is None:
                 continue
+            talk = value.get(shape.fields.get("messages", ""))
+            messages = talk if isinstance(talk, list) else ()
+            form = (*value, *map(type, value.values()), *{type(m.get("content")) for m in messages if type(m) is dict})
+            if form in known:
+                continue
+            known.add(form)
             for column, cell in value.items():
-                _note(seen, column, _TYPES.get(type(cell), "text"), row, "/" + escape(column))
-            messages = value.get(shape.fields.get("messages", ""))
-            for index, item in enumerate(messages if isinstance(messages, list) else ()):
+                seen.setdefault((column, _TYPES.get(type(cell), "text")), (row, "/" + escape(column)))
+            for index, item in enumerate(messages):
                 if isinstance(item, dict) and "content" in item:
                     where = f"/{escape(shape.fields['messages'])}/{index}/content"
-                    _note(seen, "messages[].content", _TYPES.get(type(item["content"]), "text"), row, where)
+                    kind = _TYPES.get(type(item["content"]), "text")
+                    seen.setdefault(("messages[].content", kind), (row, where))
         if not seen:
             return none()
-        rows = [(row, column, kind, where, count) for (column, kind), (row, where, count) in seen.items()]
-        schema = {
-            "row": pl.UInt32,
-            "column": pl.String,
-            "type": pl.String,
-            "where": pl.String,
-            "count": pl.Int64,
-        }
+        rows = [(row, column, kind, where) for (column, kind), (row, where) in seen.items()]
+        schema = {"row": pl.UInt32, "column": pl.String, "type": pl.String, "where": pl.String}
         return pl.concat([pl.DataFrame(rows, schema=schema, orient="row"), self._dates(chunk)], how="diagonal_relaxed")
 
     def _dates(self, chunk: Chunk) -> pl.DataFrame:
@@ -115,7 +117,7 @@ class MixedType(Rule):
         kinds = (
             frame.filter(pl.col("type") != "dates")
             .group_by("file", "column", "type")
-            .agg(pl.all().sort_by("row").first(), pl.col("count").sum().alias("n"))
+            .agg(pl.all().sort_by("row").first())
             .sort("file", "column", "row")
         )
         typed = kinds.filter(pl.col("type") != "null")
@@ -163,11 +165,3 @@ _TYPES: dict[type, str] = {
     dict: "an object",
     type(None): "null",
 }
-
-
-def _note(seen: dict[tuple[str, str], list[Any]], column: str, kind: str, row: int, where: str) -> None:
-    entry = seen.get((column, kind))
-    if entry is None:
-        seen[column, kind] = [row, where, 1]
-    else:
-        entry[2] += 1

@@ -59,35 +59,30 @@ class LabelImbalance(Rule):
     min_rows: int = option(20, "Fewest rows that say something about balance.")
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        count = Counter[tuple[str, str | None]]()
-        for label, kind in zip(chunk.rows["label"], chunk.rows["format"], strict=True):
-            if label and kind not in _VERDICTS:
-                count["/label", label] += 1
+        labels = chunk.rows.filter(pl.col("label").fill_null("").ne("") & pl.col("format").is_in(_VERDICTS).not_())
+        count = Counter[tuple[str, str, str | None]](
+            ("label", where, label) for where, label in labels.select("label_at", "label").iter_rows()
+        )
         for turns, shape in zip(chunk.turn_lists, chunk.shapes, strict=True):
             last = next((t for t in reversed(turns) if t.trained), None)
             if last is not None and shape is not None and shape.format not in (*_VERDICTS, "classification", "text"):
-                answer = " ".join((last.content or "").split())
+                answer = (last.content or "").strip()
                 # An open answer is counted, so that one of them shows that answers are no classes, but not kept.
                 closed = answer != "" and is_closed(answer) and not last.calls
-                count[
-                    last.pointer if shape.format not in ("chat", "sharegpt") else "/messages",
-                    answer if closed else None,
-                ] += 1
+                where = last.pointer if last.field != "messages" else "/" + last.pointer.split("/")[1]
+                count["answer", where, answer if closed else None] += 1
         if not count:
             return none()
-        lines = [(0, where, value, number) for (where, value), number in count.items()]
-        return pl.DataFrame(
-            lines,
-            schema={"row": pl.UInt32, "where": pl.String, "value": pl.String, "count": pl.Int64},
-            orient="row",
-        )
+        lines = [(0, *key, number) for key, number in count.items()]
+        names = {"row": pl.UInt32, "source": pl.String, "where": pl.String, "value": pl.String, "count": pl.Int64}
+        return pl.DataFrame(lines, schema=names, orient="row")
 
     def finish(self, frame: pl.DataFrame, totals: Totals) -> pl.DataFrame:
         found = []
-        for (where,), part in frame.partition_by("where", as_dict=True, maintain_order=True).items():
+        for (source, where), part in frame.partition_by("source", "where", as_dict=True, maintain_order=True).items():
             classes = part.group_by("value").agg(pl.col("count").sum()).sort("count", "value", descending=[True, False])
             rows, kinds = int(classes["count"].sum()), classes.height
-            few = kinds <= 50 and kinds < 0.05 * rows if where != "/label" else kinds <= max(50, 0.05 * rows)
+            few = kinds <= 50 and kinds < 0.05 * rows if source == "answer" else kinds <= max(50, 0.05 * rows)
             if classes["value"].null_count() or rows < self.min_rows or not few:
                 continue
             top, rare = classes.row(0), classes.row(-1)
