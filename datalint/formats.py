@@ -81,6 +81,11 @@ def shape_of(row: Mapping[str, Any], columns: Mapping[str, str] | None = None, f
 
     `columns` maps our fields to the row's columns; `forced` names the format that the user gave.
     """
+    if forced is None and None in row.values():
+        # A null may stand for a column that only other rows have. If what is left is a whole format, that is the row's.
+        left = shape_of({key: value for key, value in row.items() if value is not None}, columns)
+        if left.format not in ("unknown", "prompt-only", "text"):
+            return left
     found = _columns(frozenset(row), tuple(sorted((columns or {}).items())))
     if forced is not None:
         return _shape(forced, found)

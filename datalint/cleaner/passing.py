@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from datalint.cleaner.arrow import cells_of
-from datalint.cleaner.schema import Seen, arrow_field, is_json_text
+from datalint.cleaner.schema import Seen, arrow_field
 from datalint.fixes import same
+from datalint.source.columnar import is_json_text
 
 if TYPE_CHECKING:
     import pyarrow as pa

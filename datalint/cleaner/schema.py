@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from datalint.source.columnar import JSON_TEXT
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -23,7 +25,6 @@ MAX_LEAVES = 1024  # columns that Parquet stores for one column of ours; a struc
 MAX_COLUMNS = 10_000
 _INT64 = 1 << 63
 _UINT64 = 1 << 64
-_TEXT = {b"datalint:type": b"json"}  # metadata of a string column that holds JSON
 _EXACT = 1 << 53  # integers up to here are exact as float64
 _CALLS = frozenset({"function", "function_call", "tool_calls", "tools"})  # never padded, as things in lists
 _NONE = type(None)
@@ -165,17 +166,12 @@ def is_json(kind: "pa.DataType") -> bool:
     return getattr(kind, "extension_name", None) == "arrow.json"
 
 
-def is_json_text(field: "pa.Field") -> bool:
-    """Whether a plain string column holds JSON."""
-    return (field.metadata or {}).items() >= _TEXT.items()
-
-
 def arrow_field(name: str, seen: Seen, kind: "pa.DataType | None" = None) -> "pa.Field":
     """A column; `kind` if its type is known already."""
     import pyarrow as pa
 
     if seen.huge:
-        return pa.field(name, pa.string(), metadata=_TEXT)
+        return pa.field(name, pa.string(), metadata=JSON_TEXT)
     return pa.field(name, kind or arrow_type(seen, name))
 
 

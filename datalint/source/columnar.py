@@ -21,15 +21,25 @@ _LOOSE = frozenset({"function", "function_call", "tool_calls", "tools"})
 # A null here is said on purpose: an assistant turn that only calls tools has the content null.
 _KEPT = frozenset({"content", "value"})
 _SPEAKER = frozenset({"role", "from"})
+# Metadata of a string column that holds JSON which other readers of `arrow.json` could not decode.
+JSON_TEXT = {b"datalint:type": b"json"}
 
 
 def rows_of(batch: "pa.RecordBatch") -> list[dict[str, Any]]:
     """The rows of a batch. Raises UnicodeDecodeError for text that is not UTF-8."""
     names = batch.schema.names
-    columns = [_values(column, loose=name in _LOOSE) for name, column in zip(names, batch.columns, strict=True)]
+    columns = [
+        _parsed(column.to_pylist()) if is_json_text(field) else _values(column, loose=field.name in _LOOSE)
+        for field, column in zip(batch.schema, batch.columns, strict=True)
+    ]
     if not columns:
         return [{} for _ in range(batch.num_rows)]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def is_json_text(field: "pa.Field") -> bool:
+    """Whether a plain string column holds JSON."""
+    return JSON_TEXT.items() <= (field.metadata or {}).items()
 
 
 def _values(array: "pa.Array", *, loose: bool) -> list[Any]:
@@ -39,6 +49,16 @@ def _values(array: "pa.Array", *, loose: bool) -> list[Any]:
     if isinstance(kind, pa.BaseExtensionType):
         inner = _values(array.storage, loose=loose)
         return _parsed(inner) if kind.extension_name == "arrow.json" else inner
+    if _counts_nanoseconds(kind):
+        # As text where microseconds would lose something, whether pandas (with times of its own) is there or not.
+        try:
+            return list(
+                array.cast(
+                    pa.timestamp("us", kind.tz) if pa.types.is_timestamp(kind) else pa.duration("us")
+                ).to_pylist()
+            )
+        except (ValueError, OverflowError, LookupError, pa.ArrowException):
+            return list(array.cast(pa.string()).to_pylist())
     nested = pa.types.is_struct(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind)
     if not _is_special(array, loose=loose):
         try:
@@ -52,12 +72,18 @@ def _values(array: "pa.Array", *, loose: bool) -> list[Any]:
     return _structs(array, loose=loose) if pa.types.is_struct(kind) else _lists(array)
 
 
+def _counts_nanoseconds(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    return bool((pa.types.is_timestamp(kind) or pa.types.is_duration(kind)) and kind.unit == "ns")
+
+
 def _is_special(array: "pa.Array", *, loose: bool) -> bool:
     """Whether Arrow's own conversion, much the fastest, would give other values than were stored."""
     import pyarrow as pa
 
     kind = array.type
-    if isinstance(kind, pa.BaseExtensionType):
+    if isinstance(kind, pa.BaseExtensionType) or _counts_nanoseconds(kind):
         return True
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return _is_special(array.values, loose=True)

@@ -11,6 +11,7 @@ from datalint.examples import Example, Turn
 from datalint_trainer import lora
 from datalint_trainer.chat_tokens import Reader, swapped
 from datalint_trainer.impact import impact
+from datalint_trainer.report import METRICS
 from datalint_trainer.rows import training_rows
 
 pytestmark = pytest.mark.train
@@ -127,6 +128,7 @@ def test_the_chat_report(report):
     assert found["decided_by"] == "bits per byte and prompt sensitivity, after Holm"
     assert found["verdict"] in ("helped", "hurt", "no measurable difference")
     metrics = found["arms"][0]["metrics"]
+    assert set(metrics) == set(METRICS["chat"])
     assert metrics["perplexity"] == pytest.approx(math.exp(metrics["log_loss"]))
     assert set(found["clean_minus_raw"]) == {"metric", "bits_per_byte", "prompt_sensitivity"}
     assert found["clean_minus_raw"]["metric"]["estimate"] == -found["clean_minus_raw"]["bits_per_byte"]["estimate"]

@@ -7,6 +7,7 @@ from trainer_examples import examples, flip, questions, split
 
 from datalint.errors import InputError, UsageError
 from datalint_trainer.impact import impact
+from datalint_trainer.report import METRICS
 
 pytestmark = pytest.mark.train
 
@@ -114,7 +115,8 @@ def test_the_json_contract(helped):
     assert found["objective"]["target"] == 0.99
     assert found["objective"]["met"] is False
     assert found["cost"]["cpu_seconds"] > 0
-    assert {"python", "torch"} <= set(found["versions"])
+    assert {"datalint", "python", "torch"} <= set(found["versions"])
+    assert set(found["arms"][0]["metrics"]) == set(METRICS["classification"])
     assert found["seeds"] == [0, 1, 2]
 
 

@@ -9,19 +9,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from datalint import __version__
 from datalint.errors import InputError, UsageError
 from datalint.examples import Example, read_examples
 from datalint.source import discover
 from datalint_trainer.arms import make_arms, placebo_drop
-from datalint_trainer.report import ArmResult, ImpactReport, Objective
-from datalint_trainer.rows import Pool, Row, detect_task, pool, training_rows
+from datalint_trainer.report import METRICS, ArmResult, ImpactReport, Objective, Operator
+from datalint_trainer.rows import Pool, Row, Task, detect_task, pool, training_rows
 
 Source: TypeAlias = str | Path | Sequence[Example]
 
-# Heads over frozen features cost next to nothing; a fine-tuned model costs minutes, so fewer of them are
-# fitted.
+# Heads over frozen features cost next to nothing; a fine-tuned model costs minutes, so fewer are fitted.
 HEADS, FINE_TUNED = (3, 9), (2, 6)
-VERSIONS = ("datalint-ft", "torch", "transformers", "peft", "numpy", "scipy", "scikit-learn", "model2vec")
+VERSIONS = ("torch", "transformers", "peft", "numpy", "scipy", "scikit-learn", "model2vec")
 
 
 def impact(
@@ -70,6 +70,7 @@ def impact(
     sources = {"raw": raw, "clean": clean, "eval": eval}
     examples = {name: _read(name, source, format, columns) for name, source in sources.items()}
     task = detect_task(examples["raw"])
+    goal = _parsed(objective, task) if objective else None
     rows = {name: training_rows(found, task) for name, found in examples.items()}
     for name, found in rows.items():
         if not found:
@@ -111,10 +112,11 @@ def impact(
         clean_minus_raw=outcome.clean_minus_raw,
         clean_minus_placebo=outcome.clean_minus_placebo,
         baselines=outcome.baselines,
-        objective=_objective(objective, outcome.arms) if objective else None,
+        objective=_judged(*goal, outcome.arms) if goal else None,
         notes=(*_notes(rows_of, left_out, S, B), *outcome.notes),
         cost={"cpu_seconds": round(time.process_time() - started, 2)},
-        versions={"python": platform.python_version()} | {name: version(name) for name in VERSIONS},
+        versions={"datalint": __version__, "python": platform.python_version()}
+        | {name: version(name) for name in VERSIONS},
         seeds=tuple(range(S)),
     )
 
@@ -139,19 +141,19 @@ def _digest(rows: Sequence[Row]) -> str:
     return hashlib.sha256("\n".join(row.key for row in rows).encode()).hexdigest()
 
 
-def _objective(text: str, arms: Sequence[ArmResult]) -> Objective:
-    known = arms[0].metrics
-    parsed = re.fullmatch(r"\s*(\w+)\s*(>=|<=)\s*(\d*\.?\d+)\s*", text)
-    if not parsed or parsed[1] not in known:
-        raise UsageError(
-            f"objective {text!r} is not METRIC >= NUMBER or METRIC <= NUMBER with one of {', '.join(known)}"
-        )
-    metric, operator, target = parsed[1], parsed[2], float(parsed[3])
+def _parsed(objective: str, task: Task) -> tuple[str, Operator, float]:
+    """Metric, operator and target. Raises UsageError: before anything is trained."""
+    parsed = re.fullmatch(r"\s*(\w+)\s*(>=|<=)\s*(\d*\.?\d+)\s*", objective)
+    if not parsed or parsed[1] not in METRICS[task]:
+        known = ", ".join(METRICS[task])
+        raise UsageError(f"objective {objective!r} is not METRIC >= NUMBER or METRIC <= NUMBER with one of {known}")
+    return parsed[1], ">=" if parsed[2] == ">=" else "<=", float(parsed[3])
+
+
+def _judged(metric: str, operator: Operator, target: float, arms: Sequence[ArmResult]) -> Objective:
     values = [arm.metrics[metric] for arm in arms if arm.name == "clean"]
     value = sum(values) / len(values)
-    if operator == ">=":
-        return Objective(metric, ">=", target, value, met=value >= target)
-    return Objective(metric, "<=", target, value, met=value <= target)
+    return Objective(metric, operator, target, value, met=value >= target if operator == ">=" else value <= target)
 
 
 def _notes(rows: Pool, left_out: Mapping[str, int], S: int, B: int) -> list[str]:

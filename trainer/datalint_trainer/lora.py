@@ -25,6 +25,7 @@ LEARNING_RATE, BASE_WIDTH = 1e-3, 384
 EPOCHS, MIN_STEPS, MAX_STEPS = 3, 40, 400
 CHECKPOINTS = 4
 HEAD_FACTOR = 10
+HALF_PRECISION_FROM = 4 << 30  # bytes of weights
 
 # Weights in safetensors cannot carry code; pickled ones can, so they are never asked for.
 _FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
@@ -107,7 +108,8 @@ def adapted(folder: Path, auto_class: Any, task_type: str, **options: Any) -> An
     from peft import LoraConfig, get_peft_model
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    large = sum(path.stat().st_size for path in folder.glob("*.safetensors")) > HALF_PRECISION_FROM
+    dtype = torch.bfloat16 if device == "cuda" and large else torch.float32
     torch.manual_seed(0)
     try:
         base = auto_class.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=dtype, **options)

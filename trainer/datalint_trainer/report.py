@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from datalint_trainer.rows import Task
 from datalint_trainer.verdict import Interval, Word
@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
 SCHEMA = "datalint-impact/1"
 PERCENTAGES = ("accuracy", "macro_f1", "precision", "recall")
+METRICS: Mapping[Task, tuple[str, ...]] = {
+    "classification": (*PERCENTAGES, "log_loss", "perplexity", "tempered_log_loss", "brier"),
+    "chat": ("bits_per_byte", "prompt_sensitivity", "log_loss", "perplexity"),
+}
+Operator: TypeAlias = Literal[">=", "<="]
 HEADLINES = {
     "helped": "The cleaning helped.",
     "hurt": "The cleaning hurt.",
@@ -36,7 +41,7 @@ class Objective:
     """A target for the model trained on the cleaned file, such as macro_f1 >= 0.85."""
 
     metric: str
-    operator: Literal[">=", "<="]
+    operator: Operator
     target: float
     value: float
     met: bool
