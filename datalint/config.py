@@ -37,24 +37,17 @@ class Dataset(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields
     profile: str | None = None
 
 
-class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
-    """A configuration file. Paths are relative to the folder that it lies in."""
+class Config(Dataset, frozen=True, rename="kebab", forbid_unknown_fields=True):
+    """A configuration file: the settings of a dataset for the whole run, and what only a run has.
+
+    Paths are relative to the folder that it lies in.
+    """
 
     select: list[str] | None = None
     extend_select: list[str] = []
     ignore: list[str] = []
     preview: bool = False
     fail_on: FailOn = "error"
-    train: list[str] = []
-    eval: list[str] = []
-    reference: list[str] = []
-    format: str | None = None
-    columns: dict[str, str] = {}
-    tokenizer: str | None = None
-    chat_template: str | None = None
-    max_length: int | None = None
-    loss: Loss | None = None
-    profile: str | None = None
     max_examples: int = 3
     datasets: dict[str, Dataset] = {}
     per_file_ignores: dict[str, list[str]] = {}
@@ -168,8 +161,7 @@ def _convert(table: Mapping[str, Any], *, origin: str) -> Config:
 
 
 def _check_names(config: Config, *, origin: str) -> None:
-    tables: list[tuple[str, Config | Dataset]] = [("", config)]
-    tables += [(f" in [datasets.{name}]", table) for name, table in config.datasets.items()]
+    tables = [("", config), *((f" in [datasets.{name}]", table) for name, table in config.datasets.items())]
     for where, table in tables:
         if table.format is not None and table.format not in FORMATS:
             known = f"{nearest(table.format, FORMATS)}; one of {', '.join(FORMATS)}"

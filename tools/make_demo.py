@@ -54,9 +54,7 @@ def main(folder: Path) -> None:
     train, test = read(folder, "train"), read(folder, "test")
     labels = sorted(draw.sample(sorted(train), CLASSES))
     evaluation = [
-        {"text": text, "label": label}
-        for label in labels
-        for text in draw.sample(test[label], EVAL_PER_CLASS)
+        {"text": text, "label": label} for label in labels for text in draw.sample(test[label], EVAL_PER_CLASS)
     ]
     draw.shuffle(evaluation)
     questions = [(text, label) for label in labels for text in draw.sample(train[label], TRAIN_PER_CLASS)]

@@ -67,7 +67,7 @@ def test_a_class_with_few_eval_rows_gives_no_verdict():
     thin = [pair for pair in EVALUATION if pair[1] != label] + [p for p in EVALUATION if p[1] == label][:4]
     found = impact(examples(NOISY), examples(TRAIN), examples(thin))
     assert found.verdict == "not enough data"
-    assert "1 classes have fewer than 5 distinct eval rows" in found.notes
+    assert f"fewer than 5 distinct eval rows for {label}" in found.notes
 
 
 def test_a_class_that_only_training_has_gives_no_verdict():

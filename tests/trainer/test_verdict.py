@@ -82,8 +82,9 @@ def test_two_measures_after_holm():
 
 def test_too_little_to_judge_by():
     truth = np.repeat(np.arange(4), 60)
-    classes = np.arange(4)
-    assert shortage(truth, np.arange(240), classes) is None
-    assert "60 distinct eval rows" in (shortage(truth, np.tile(np.arange(60), 4), classes) or "")
-    assert "1 classes have fewer than 5" in (shortage(truth, np.arange(240), np.arange(5)) or "")
-    assert "199 distinct" in (shortage(truth[:199], np.arange(199), classes[:3]) or "")
+    names = ["a", "b", "c", "d", "e", "f", "g", "h"]
+    assert shortage(truth, np.arange(240), range(4), names) is None
+    assert shortage(truth, np.tile(np.arange(60), 4), range(4), names) == "60 distinct eval rows; a verdict needs 200"
+    assert shortage(truth[:199], np.arange(199), range(3), names) == "199 distinct eval rows; a verdict needs 200"
+    assert shortage(truth, np.arange(240), range(5), names) == "fewer than 5 distinct eval rows for e"
+    assert shortage(truth, np.arange(240), range(8), names) == "fewer than 5 distinct eval rows for e, f, g and 1 more"

@@ -19,7 +19,7 @@ from datalint_trainer.arms import Arm
 from datalint_trainer.chat_tokens import Reader, Tokens, check_vocabulary, swapped
 from datalint_trainer.lora import Schedule, adapted, fine_tune, quiet, resolve
 from datalint_trainer.outcome import Outcome, of_arm, placebo_seeds
-from datalint_trainer.report import ArmResult
+from datalint_trainer.report import ArmResult, counted
 from datalint_trainer.rows import IntArray, Pool, Row, groups
 from datalint_trainer.score import FloatArray
 from datalint_trainer.verdict import MIN_EVAL_ROWS, Comparison, Interval, compare, holm
@@ -68,7 +68,7 @@ def prepare_chat(
         read, reasons = reader.read(of_file, limit)
         kept[name] = tuple(row for row, found in zip(of_file, read, strict=True) if found)
         tokens.update({row.key: found for row, found in zip(of_file, read, strict=True) if found})
-        notes += [f"{count:,} rows of the {name} file are left out: {reason}" for reason, count in reasons.items()]
+        notes += [f"{counted(count, 'row')} of the {name} file left out: {reason}" for reason, count in reasons.items()]
         if not kept[name]:
             raise InputError(f"no row of the {name} file can be trained on: {', '.join(reasons)}")
     return Prepared(folder, about, kept, tokens, limit, tuple(notes))

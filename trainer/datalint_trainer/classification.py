@@ -11,7 +11,7 @@ from datalint_trainer.baselines import baselines
 from datalint_trainer.features import embedded_encoder
 from datalint_trainer.head import CHECKPOINTS, Fit, fit_heads
 from datalint_trainer.outcome import Outcome, of_arm, placebo_seeds, shown_intervals
-from datalint_trainer.report import ArmResult
+from datalint_trainer.report import ArmResult, counted
 from datalint_trainer.rows import IntArray, Pool, Row, groups
 from datalint_trainer.score import SHOWN, FloatArray, Resamples, brier_score, log_score, tempered
 from datalint_trainer.verdict import MIN_ROWS_PER_CLASS, compare, shortage
@@ -78,7 +78,7 @@ def measure_classification(
         [row.answer for row in evaluation],
     )
     needed = _needed_classes(names, (labels[pool.raw], labels[pool.clean]), truth)
-    short = shortage(truth, group, needed)
+    short = shortage(truth, group, needed.tolist(), names)
     return Outcome(
         verdict="not enough data" if short else comparison.word,
         decided_by=DECIDES[eval_labels],
@@ -144,7 +144,7 @@ def _notes(
     notes = [short] if short else []
     unseen = int(np.isin(truth, clean, invert=True).sum())
     if unseen:
-        notes.append(f"{unseen} eval rows have a label that the cleaned file does not have")
+        notes.append(f"{counted(unseen, 'eval row')} with a label that the cleaned file does not have")
     reached = float(np.mean([arm.metrics["accuracy"] for arm in results if arm.name == "clean"]))
     best = max(rivals, key=lambda rival: float(str(rival["accuracy"])))
     if float(str(best["accuracy"])) > reached:

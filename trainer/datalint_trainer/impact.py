@@ -14,7 +14,7 @@ from datalint.errors import InputError, UsageError
 from datalint.examples import Example, read_examples
 from datalint.source import discover
 from datalint_trainer.arms import make_arms, placebo_drop
-from datalint_trainer.report import METRICS, ArmResult, ImpactReport, Objective, Operator
+from datalint_trainer.report import METRICS, ArmResult, ImpactReport, Objective, Operator, counted
 from datalint_trainer.rows import Pool, Row, Task, detect_task, pool, training_rows
 
 Source: TypeAlias = str | Path | Sequence[Example]
@@ -160,13 +160,13 @@ def _notes(rows: Pool, left_out: Mapping[str, int], S: int, B: int) -> list[str]
     drop = placebo_drop(rows)
     notes = [f"{S} models each on raw and clean, {B} placebos that lose {drop:,} random rows of {len(rows.raw):,}"]
     if drop < rows.changed:
-        notes.append(f"the cleaning changed {rows.changed:,} rows; the placebos lose fewer to have rows left")
+        notes.append(f"the cleaning changed {counted(rows.changed, 'row')}; the placebos lose fewer to have rows left")
     if not rows.changed:
         notes.append("the cleaning changed nothing that is trained on")
     leaked = int((rows.leaked & rows.in_raw).sum())
     if leaked:
-        notes.append(f"{leaked:,} raw rows match an eval row and are in no arm: removing them earns nothing here")
+        notes.append(f"{counted(leaked, 'raw row')} like an eval row, in no arm: removing them earns nothing here")
     notes += [
-        f"{n:,} rows of the {name} file cannot be trained on and are left out" for name, n in left_out.items() if n
+        f"{counted(n, 'row')} of the {name} file left out: not to be trained on" for name, n in left_out.items() if n
     ]
     return notes

@@ -195,3 +195,8 @@ def signed(metric: str, value: Interval) -> str:
     if metric in PERCENTAGES:
         return f"{100 * value.estimate:+.1f} points [{100 * value.low:.1f}, {100 * value.high:.1f}]"
     return f"{value.estimate:+.4f} [{value.low:.4f}, {value.high:.4f}]"
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 row", "1,234 rows"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -143,16 +143,18 @@ def holm(comparisons: Sequence[tuple[Comparison, Comparison]]) -> Word:
     return words.pop() if len(words) == 1 else "no measurable difference"
 
 
-def shortage(truth: IntArray, group: IntArray, needed: IntArray) -> str | None:
+def shortage(truth: IntArray, group: IntArray, needed: Sequence[int], names: Sequence[str]) -> str | None:
     """Why there is too little to judge by, in words, or None.
 
-    - truth: int (eval rows,), classes. group: int (eval rows,), near-copy groups; a group counts once.
-    - needed: classes that the eval rows must hold.
+    - truth: int (eval rows,), classes.
+    - group: int (eval rows,), near-copy groups; a group counts once.
+    - needed: classes that the eval rows must hold; names: of all classes.
     """
     first = np.unique(group, return_index=True)[1]
     if len(first) < MIN_EVAL_ROWS:
         return f"{len(first)} distinct eval rows; a verdict needs {MIN_EVAL_ROWS}"
-    thin = [int(c) for c in needed if np.sum(truth[first] == c) < MIN_ROWS_PER_CLASS]
+    thin = [names[c] for c in needed if np.sum(truth[first] == c) < MIN_ROWS_PER_CLASS]
     if thin:
-        return f"{len(thin)} classes have fewer than {MIN_ROWS_PER_CLASS} distinct eval rows"
+        named = ", ".join(thin[:3]) + (f" and {len(thin) - 3} more" if len(thin) > 3 else "")
+        return f"fewer than {MIN_ROWS_PER_CLASS} distinct eval rows for {named}"
     return None
