@@ -61,7 +61,7 @@ KINDS: tuple[Kind, ...] = (
         ("glpat-", "gldt-", "glrt-"),
         edge=_URL_SAFE,
     ),
-    Kind("Anthropic API key", r"sk-ant-[a-z]{3,8}[0-9]{2}-[0-9A-Za-z_-]{80,}", ("sk-ant-",), edge=_URL_SAFE),
+    Kind("Anthropic API key", r"sk-ant-[0-9A-Za-z_-]{32,}", ("sk-ant-",), edge=_URL_SAFE),
     Kind(
         "OpenAI API key",
         r"sk-(?:proj|svcacct|admin)-[0-9A-Za-z_-]{40,}",
@@ -69,8 +69,8 @@ KINDS: tuple[Kind, ...] = (
         edge=_URL_SAFE,
     ),
     Kind("OpenRouter API key", r"sk-or-v1-[0-9a-f]{64}", ("sk-or-v1-",), edge=_URL_SAFE),
-    # OpenAI's first form (48 characters), and what others made after it: DeepSeek (32), Moonshot (48).
-    Kind("OpenAI-style API key", r"sk-(?:[0-9A-Za-z]{32}|[0-9A-Za-z]{48})", ("sk-",), edge=_URL_SAFE),
+    # OpenAI's first form (48 characters), and what others made after it, from 32 characters on.
+    Kind("OpenAI-style API key", r"sk-[0-9A-Za-z]{32,64}", ("sk-",), edge=_URL_SAFE),
     Kind("Google API key", r"AIza[0-9A-Za-z_-]{35}", ("AIza",), edge=_URL_SAFE),
     Kind(
         "Slack token",
@@ -79,6 +79,12 @@ KINDS: tuple[Kind, ...] = (
         edge=_URL_SAFE,
     ),
     Kind("Slack token", r"xapp-[0-9]-[0-9A-Z]{8,14}-[0-9]{8,14}-[0-9a-z]{32,64}", ("xapp-",), edge=_URL_SAFE),
+    Kind(
+        "Slack webhook",
+        r"hooks\.slack\.com/services/T[0-9A-Z]{6,12}/B[0-9A-Z]{6,12}/[0-9A-Za-z]{20,32}",
+        ("hooks.slack.com/services/",),
+        edge=_URL_SAFE,
+    ),
     Kind("Stripe live key", r"[rs]k_live_[0-9A-Za-z]{16,247}", ("sk_live_", "rk_live_")),
     Kind("Hugging Face token", r"hf_[0-9A-Za-z]{34}", ("hf_",)),
     Kind("npm token", r"npm_[0-9A-Za-z]{36}", ("npm_",)),
@@ -94,7 +100,7 @@ KINDS: tuple[Kind, ...] = (
         "private key",
         r"-----BEGIN [0-9A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
         rf"(?:{_LINE_END}[A-Za-z-]{{1,40}}: [ -\[\]-~]{{0,200}}){{0,9}}[0-9A-Za-z+/= \t\r\n\\]{{64,}}"
-        r"-----END [0-9A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----",
+        r"(?:-----END [0-9A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?",  # a key that is cut off is no less secret
         ("-----BEGIN ",),
         edge="",
         classes=0,

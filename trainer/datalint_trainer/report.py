@@ -198,5 +198,5 @@ def signed(metric: str, value: Interval) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """ "1 row", "1,234 rows"."""
+    """A number and its noun: "1 row", "1,234 rows"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
