@@ -100,7 +100,7 @@ KINDS: tuple[Kind, ...] = (
         "private key",
         r"-----BEGIN [0-9A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
         rf"(?:{_LINE_END}[A-Za-z-]{{1,40}}: [ -\[\]-~]{{0,200}}){{0,9}}[0-9A-Za-z+/= \t\r\n\\]{{64,}}"
-        r"(?:-----END [0-9A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?",  # a key that is cut off is no less secret
+        r"-----END [0-9A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----",
         ("-----BEGIN ",),
         edge="",
         classes=0,

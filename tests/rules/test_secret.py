@@ -45,7 +45,6 @@ KEYS = {
     "Slack webhook": "hooks.slack" + ".com/services/T04KQ7ZT9/B04MZX81Q/" + random_text(_BASE62, 24),
     "OpenAI-style API key, 40": "sk-" + random_text(_BASE62, 40),
     "Anthropic API key, short": "sk-" + "ant-" + random_text(_BASE62, 40),
-    "private key, cut off": "-----BEGIN OPENSSH PRI" + "VATE KEY-----\n" + random_text(_BASE62, 70),
     "Stripe live key": "sk_" + "live_" + random_text(_BASE62, 24),
     "Stripe live key, restricted": "rk_" + "live_" + random_text(_BASE62, 99),
     "Hugging Face token": "hf_" + random_text(_LETTERS, 34),
