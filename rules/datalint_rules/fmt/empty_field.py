@@ -8,7 +8,7 @@ from datalint.chunk import Chunk
 from datalint.rule import Fix, Rule, option
 
 # White space, and characters that show nothing: zero-width, joiners, soft hyphen, BOM.
-_INVISIBLE = r"[\s\u{200B}-\u{200F}\u{2060}-\u{2064}\u{00AD}\u{FEFF}\u{180E}]+"
+_INVISIBLE = r"\s\u{200B}-\u{200F}\u{2060}-\u{2064}\u{00AD}\u{FEFF}\u{180E}"
 
 
 @dataclass(frozen=True)
@@ -73,25 +73,20 @@ class EmptyField(Rule):
     min_chars: int = option(1, "Fewest visible characters that count as text.")
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        visible = pl.col("content").fill_null("").str.replace_all(_INVISIBLE, "").str.len_chars()
-        # An empty instruction with a filled input is a prompt: cells of one prompt count together.
-        cells = pl.col("n").sum().over("row", pl.col("field") == "messages", "role")
-        talk = pl.col("field") == "messages"
-        asks = (pl.col("role") == "user") & (talk | (cells < self.min_chars) & (pl.col("field") != "input"))
+        # Stops at the first characters that show, where counting them would read every text to its end.
+        shows = pl.col("content").fill_null("").str.contains(rf"(?:[^{_INVISIBLE}][{_INVISIBLE}]*){{{self.min_chars}}}")
+        trained, talk = pl.col("trained"), pl.col("field") == "messages"
+        # An empty instruction with a filled input is a prompt: one cell that shows is enough for all of it.
+        filled = pl.col("shows").any().over("row", talk, "role")
+        asks = (pl.col("role") == "user") & (talk | ~filled & (pl.col("field") != "input"))
         # A null cell is a missing field (FMT005); a null message is an empty one.
-        given = pl.col("content").is_not_null() | (pl.col("field") == "messages")
-        empty = chunk.turns.with_columns(n=visible).filter(
-            (pl.col("n") < self.min_chars)
-            & (pl.col("trained") | asks)
-            & given
-            & pl.col("calls").is_null()
-            & pl.col("reasoning").fill_null("").str.strip_chars().eq("")
-        )
-        side = pl.when(pl.col("trained")).then(pl.lit("the trained side")).otherwise(pl.lit("the prompt"))
+        given = pl.col("content").is_not_null() | talk
+        silent = pl.col("calls").is_null() & pl.col("reasoning").fill_null("").str.strip_chars().eq("")
+        empty = chunk.turns.with_columns(shows=shows).filter(~pl.col("shows") & (trained | asks) & given & silent)
         return empty.select(
             "row",
             "pointer",
-            "n",
-            side=side,
-            severity=pl.when(pl.col("trained")).then(pl.lit("error")).otherwise(pl.lit("warning")),
+            n=pl.col("content").fill_null("").str.replace_all(rf"[{_INVISIBLE}]+", "").str.len_chars(),
+            side=pl.when(trained).then(pl.lit("the trained side")).otherwise(pl.lit("the prompt")),
+            severity=pl.when(trained).then(pl.lit("error")).otherwise(pl.lit("warning")),
         )
