@@ -4,7 +4,7 @@
 
 The comparison needs datasketch, which datalint itself never imports; give it an environment of its own:
 
-    python -m venv /tmp/bench && /tmp/bench/bin/pip install -e . datasketch
+    python -m venv .venv-bench && .venv-bench/bin/pip install -e . datasketch
 
 CPU seconds are those of this process (user + system, all threads), reading excluded; "whole process" is a fresh
 interpreter that imports datalint, reads a Parquet file of texts and searches it.

@@ -81,3 +81,9 @@ def test_generated_pages_are_up_to_date() -> None:
         [sys.executable, "-m", "datalint.docs", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_the_lines_on_duplicates_run() -> None:
+    page = (ROOT / "docs" / "how-duplicates-are-found.md").read_text(encoding="utf-8")
+    exec(compile(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], "page", "exec"), names := {})
+    assert names["found"].pairs.height == 1
