@@ -187,7 +187,9 @@ class Chunk:
                 "context_key": pl.Series(
                     [digest([c.contexts[-1][1]])[0] if c.contexts else None for c in some], dtype=pl.Binary
                 ),
-                "raw_key": pl.Series(digest(self.raw(c.row) for c in some), dtype=pl.Binary),
+                "raw_key": pl.Series(
+                    digest(self.raw(c.row) + self.block.marks.get(c.row, b"") for c in some), dtype=pl.Binary
+                ),
             }
         )
 

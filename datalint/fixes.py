@@ -26,7 +26,7 @@ import numpy.typing as npt
 import polars as pl
 
 from datalint.errors import RulePackError
-from datalint.fingerprint import canonical
+from datalint.fingerprint import digest
 from datalint.location import parts
 from datalint.rule import Found, Rule
 from datalint.source import Block
@@ -118,18 +118,18 @@ class Fixes:
         return replace(self, rounds=(*self.rounds, _round(found, self, unsafe=unsafe)))
 
     def __call__(self, file: int, block: Block) -> Block:
-        """The block as the next check is to see it: as it will be stored.
+        """The block as the next check is to see it: rewritten, with all columns of its file, and the bytes as read.
 
-        Rows have all columns of their file, and bytes that tell stored rows apart: two rows that differ in white space
-        alone are one and the same once they are written.
+        Copies are told by the bytes as they were read: what a rewrite or the storage makes equal was not written twice.
         """
-        values = self.repaired(file, block).values
+        done = self.repaired(file, block)
+        values = done.values
         if void := dict.fromkeys(self.columns.get(file, ())):
             values = [None if value is None else void | value for value in values]
-        raw = [b"" if value is None else canonical(value) for value in values]
-        ends = np.cumsum([len(text) for text in raw], dtype=np.int64)
-        starts = ends - np.array([len(text) for text in raw], dtype=np.int64)
-        return replace(block, values=values, data=b"".join(raw), starts=starts, ends=ends)
+        marks = block.marks
+        if not len(block.data):  # rows of Parquet have no bytes but those that their values make
+            marks = {**{at: digest([block.raw(at)])[0] for at in range(len(values)) if block.values[at]}, **marks}
+        return replace(block, values=values, marks=marks)
 
     def repaired(self, file: int, block: Block) -> Repaired:
         """The rows of a block after all rounds. Raises RulePackError if a rule's rewrite fails."""

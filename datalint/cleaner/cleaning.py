@@ -15,7 +15,7 @@ from datalint.cleaner.passing import passed_schema
 from datalint.cleaner.publish import published
 from datalint.cleaner.schema import agreed
 from datalint.cleaner.settle import Settled, settle
-from datalint.cleaner.survey import Survey, survey
+from datalint.cleaner.survey import Survey, stored_alike, survey
 from datalint.cleaner.writer import PROVENANCE, Ledgers, Target, Written, check_unchanged, write_file
 from datalint.config import Settings, load
 from datalint.engine import Job
@@ -162,6 +162,7 @@ def _write(
     label = {i: place.relative if table else read[i].name for i, place in where.items()}
     seen = {job.index: survey(job, fixes, sha256=read[job.index].sha256) for job in jobs}
     schemas = _schemas(jobs, seen)
+    alike = stored_alike(seen.values())
     ledgers = Ledgers(folder)
     written = {}
     try:
@@ -169,7 +170,7 @@ def _write(
             i = job.index
             path = folder / where[i].output
             path.parent.mkdir(parents=True, exist_ok=True)
-            target = Target(path, label[i], schemas[i], options.with_provenance)
+            target = Target(path, label[i], schemas[i], alike, options.with_provenance)
             written[i] = write_file(job, fixes, seen[i], target, ledgers, setup.rules)
             check_unchanged(job, read[i].sha256, sha256_of(job.file.path))
             if progress:

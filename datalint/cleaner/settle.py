@@ -39,7 +39,7 @@ def settle(setup: Setup, *, unsafe: bool, progress: Callable[[int], None] | None
     for number in range(MAX_ROUNDS + 1):
         more = fixes.then(found, unsafe=unsafe)
         latest = more.rounds[-1]
-        if latest.empty and (number or not (mixed or _undecided(found, setup))):
+        if latest.empty and (number or not mixed):
             return Settled(report, fixes)
         fixes = replace(more, columns=_columns(mixed, more))
         plan = _narrowed(setup.plan, found, together=not latest.rewrites.height and (number > 0 or not mixed))
@@ -55,12 +55,6 @@ def _columns(jobs: Sequence[Job], fixes: Fixes) -> dict[int, list[str]]:
         rows = (value for chunk in read(job, fixes) for value in chunk.values if value is not None)
         found[job.index] = list(dict.fromkeys(key for row in rows for key in row))
     return found
-
-
-def _undecided(found: pl.DataFrame, setup: Setup) -> bool:
-    """A rule that has safe fixes held one to be unsafe: written, rows may be more alike than they were as read."""
-    both = [code for code, rule in setup.rules.items() if rule.fix is not None and rule.fix.safety == "safe"]
-    return found.filter(pl.col("rule").is_in(both) & (pl.col("fix_safety") == "unsafe")).height > 0
 
 
 def _narrowed(plan: Plan, found: pl.DataFrame, *, together: bool) -> Plan:

@@ -2,9 +2,14 @@
 
 import codecs
 import hashlib
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+import xxhash
 
 from datalint.cleaner.arrow import cells_of
 from datalint.cleaner.manifest import Rebuild
@@ -32,6 +37,7 @@ class Survey:
     encoding: str = "utf-8"
     rebuild: Rebuild = "file"
     content_sha256: str = ""
+    prints: "array[int]" = field(default_factory=lambda: array("Q"))  # 64 bits of each kept row as it will be stored
 
 
 def survey(job: Job, fixes: Fixes, *, sha256: str) -> Survey:
@@ -50,9 +56,11 @@ def survey(job: Job, fixes: Fixes, *, sha256: str) -> Survey:
             content.add_rows(block)
         else:
             content.add_text(block)
+        repaired = fixes.repaired(job.index, block)
+        kept = [value for value in repaired.values if value is not None]
+        found.prints.extend(map(row_print, kept))
         if looks:
-            repaired = fixes.repaired(job.index, block)
-            found.seen.look([value for value in repaired.values if value is not None])
+            found.seen.look(kept)
             if found.schema is not None:
                 _retype(found, block, repaired)
             elif len(found.seen.keys) > MAX_COLUMNS:
@@ -66,6 +74,13 @@ def survey(job: Job, fixes: Fixes, *, sha256: str) -> Survey:
         if original == content.digest:
             found.rebuild, found.content_sha256 = "text", original
     return found
+
+
+def stored_alike(surveys: Iterable[Survey]) -> frozenset[int]:
+    """The prints that more than one row of the run has."""
+    every = np.concatenate([np.frombuffer(one.prints, dtype=np.uint64) for one in surveys] or [np.empty(0, np.uint64)])
+    every.sort()
+    return frozenset(every[1:][every[1:] == every[:-1]].tolist())
 
 
 @dataclass
@@ -91,6 +106,11 @@ class _Content:
     @property
     def digest(self) -> str:
         return self._hash.hexdigest()
+
+
+def row_print(value: object) -> int:
+    """64 bits that are equal for rows that are stored alike."""
+    return xxhash.xxh3_64_intdigest(canonical(value))
 
 
 def row_digest(value: object) -> bytes:

@@ -1,8 +1,13 @@
 """Parquet files that are written a few rows at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from datalint.source.parquet import MARKS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,9 +39,11 @@ class Writer:
         if self._held >= GROUP_BYTES or self._count >= GROUP_ROWS:
             self._flush()
 
-    def close(self) -> None:
-        """Write what is waiting and the footer."""
+    def close(self, marks: Mapping[int, bytes] = MappingProxyType({})) -> None:
+        """Write what is waiting, the marks of rows that are stored alike, and the footer."""
         self._flush()
+        if marks:
+            self._file.add_key_value_metadata({MARKS: msgspec.json.encode(marks)})
         self._file.close()
 
     def abort(self) -> None:

@@ -11,12 +11,12 @@ from datalint.cleaner.changes import changes_between
 from datalint.cleaner.originals import Gaps, keep_file, packed_rows
 from datalint.cleaner.passing import ArrowRows, passed, without_descriptions
 from datalint.cleaner.style import Dump, Style, best, candidates, dumper
-from datalint.cleaner.survey import Survey
+from datalint.cleaner.survey import Survey, row_print
 from datalint.cleaner.tables import Ledger, Writer, changes_schema, originals_schema, removed_schema
 from datalint.engine import Job
 from datalint.errors import InputError, OutputError, UsageError
 from datalint.findings import message
-from datalint.fingerprint import canonical, without_nulls
+from datalint.fingerprint import canonical, digest, without_nulls
 from datalint.fixes import Drop, Fixes, Repaired
 from datalint.rule import Rule
 from datalint.source import Block, open_source
@@ -75,6 +75,7 @@ class Target:
     path: Path
     label: str
     schema: "pa.Schema"
+    alike: frozenset[int] = frozenset()  # prints that more than one row of the run has
     provenance: bool = False
 
 
@@ -85,8 +86,9 @@ def write_file(
     schema = _with_provenance(target.schema, job.file.name) if target.provenance else target.schema
     writer = Writer(target.path, schema)
     try:
-        done = _File(job, fixes, survey, target, ledgers, rules, writer).write()
-        writer.close()
+        file = _File(job, fixes, survey, target, ledgers, rules, writer)
+        done = file.write()
+        writer.close(file.marks)
     except BaseException:
         writer.abort()
         raise
@@ -115,6 +117,7 @@ class _File:
     done: Written = field(default_factory=Written)
     gaps: Gaps = field(default_factory=Gaps)
     dump: Dump | None = None
+    marks: dict[int, bytes] = field(default_factory=dict)
 
     def write(self) -> Written:
         source = open_source(self.job.file.path, name=self.job.file.name)
@@ -129,6 +132,7 @@ class _File:
         for block in gather(source.blocks()):
             unread.update({fault.row: fault.reason for fault in block.faults if fault.row is not None})
             repaired = self.storable(self.fixes.repaired(self.job.index, block))
+            self.mark(block, repaired)
             self.count(block, repaired)
             self.tell(block, repaired, unread)
             if arrow is not None:
@@ -148,6 +152,15 @@ class _File:
             return repaired
         left = {at: Drop(()) for at, value in enumerate(repaired.values) if value is not None}
         return Repaired([None] * len(repaired.values), {}, {**repaired.drops, **left})
+
+    def mark(self, block: Block, repaired: Repaired) -> None:
+        """Tell rows apart that are stored alike but were not written alike: to a second clean they are no copies."""
+        row = self.done.rows_out
+        for at, value in enumerate(repaired.values):
+            if value is not None:
+                if self.target.alike and row_print(value) in self.target.alike:
+                    self.marks[row] = block.marks.get(at) or digest([block.raw(at)])[0]
+                row += 1
 
     def count(self, block: Block, repaired: Repaired) -> None:
         done = self.done

@@ -39,7 +39,8 @@ class Block:
     `data` are the bytes of the block: the blocks of a file, joined, are the decompressed file in UTF-8.
     `starts` and `ends` are int64 [n]: record i is `data[starts[i]:ends[i]]`, without its line end. All that
     lies between records (line ends, brackets, commas, a CSV header, a byte order mark) is the gap.
-    For Parquet `data` is empty and the offsets are zero.
+    For Parquet `data` is empty and the offsets are zero. `marks` (index in the block -> digest) tells rows apart whose
+    bytes differed before they were stored alike.
     """
 
     first_row: int
@@ -50,6 +51,7 @@ class Block:
     ends: Offsets
     faults: tuple[Fault, ...] = ()
     unreadable: dict[int, str] = field(default_factory=dict)
+    marks: dict[int, bytes] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)

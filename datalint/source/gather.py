@@ -41,6 +41,9 @@ def join(blocks: Sequence[Block]) -> Block:
         starts=np.concatenate([block.starts + at for block, at in zip(blocks, offsets, strict=True)]),
         ends=np.concatenate([block.ends + at for block, at in zip(blocks, offsets, strict=True)]),
         faults=tuple(fault for block in blocks for fault in block.faults),
+        marks={
+            row + int(at): mark for block, at in zip(blocks, counts, strict=True) for row, mark in block.marks.items()
+        },
         unreadable={
             row + int(at): code
             for block, at in zip(blocks, counts, strict=True)

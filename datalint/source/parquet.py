@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from datalint.source.block import EMPTY, Block, Fault
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+# Metadata of a file that `clean` wrote: row -> digest of its bytes as they were, for rows that are stored alike.
+MARKS = b"datalint:marks"
 BATCH_ROWS = 1024
 BATCH_BYTES = 8 * 1024 * 1024
 _PROBE = 16  # rows of a row group that are read first, to see how large they are
@@ -39,7 +42,8 @@ class ParquetSource:
         import pyarrow.parquet as pq
 
         try:
-            return pq.read_schema(self.path)
+            schema = pq.read_schema(self.path)
+            return schema.with_metadata({k: v for k, v in (schema.metadata or {}).items() if k != MARKS} or None)
         except (OSError, ValueError, pa.ArrowException):
             return None
 
@@ -53,10 +57,11 @@ class ParquetSource:
         faults: tuple[Fault, ...] = ()
         try:
             with pq.ParquetFile(self.path, page_checksum_verification=True) as file:
+                marks = _marks(file)
                 for group in range(file.num_row_groups):
                     for batch in file.iter_batches(_batch_rows(file, group), row_groups=[group]):
                         if batch.num_rows:
-                            block = _block(batch, row, undecodable, notes)
+                            block = _block(batch, row, undecodable, notes, marks)
                             row, notes = row + len(block), ()
                             yield block
         except (OSError, ValueError, LookupError, MemoryError, RecursionError, pa.ArrowException) as fault:
@@ -88,7 +93,22 @@ def _batch_rows(file: "pq.ParquetFile", group: int) -> int:
     return max(1, min(BATCH_ROWS, BATCH_BYTES // row_bytes))
 
 
-def _block(batch: "pa.RecordBatch", row: int, undecodable: Undecodable, notes: tuple[Fault, ...]) -> Block:
+def _marks(file: "pq.ParquetFile") -> dict[int, bytes]:
+    """The marks of a file; a text that is none of ours is not looked at."""
+    told = (file.metadata.metadata or {}).get(MARKS, b"{}")
+    try:
+        return msgspec.json.decode(told, type=dict[int, bytes])
+    except msgspec.DecodeError:
+        return {}
+
+
+def _block(
+    batch: "pa.RecordBatch",
+    row: int,
+    undecodable: Undecodable,
+    notes: tuple[Fault, ...],
+    marks: dict[int, bytes],
+) -> Block:
     zeros = np.zeros(batch.num_rows, dtype=np.int64)
     unreadable: dict[int, str] = {}
     values: list[dict[str, Any] | None] = []
@@ -103,4 +123,5 @@ def _block(batch: "pa.RecordBatch", row: int, undecodable: Undecodable, notes: t
                 undecodable.add(None, f"0x{byte:02x} in row {row + i}")
                 unreadable[i] = "FMT002"
                 values.append(None)
-    return Block(row, values, None, b"", zeros, zeros, notes, unreadable)
+    here = {i: marks[row + i] for i in range(batch.num_rows) if row + i in marks} if marks else {}
+    return Block(row, values, None, b"", zeros, zeros, notes, unreadable, here)

@@ -90,9 +90,19 @@ def test_rows_that_a_rewrite_makes_equal_are_dropped_as_copies(tmp_path: Path) -
     assert (again.rows_removed, again.rows_changed) == (0, 0)
 
 
-def test_rows_that_differ_in_white_space_of_json_alone_are_one_row_once_stored(tmp_path: Path) -> None:
-    (tmp_path / "train.jsonl").write_text(json.dumps(SEA) + "\n" + json.dumps(SEA, separators=(",", ":")) + "\n")
-    assert clean(tmp_path / "train.jsonl", tmp_path / "out", "DUP001").rows_removed == 1
+@pytest.mark.parametrize(
+    "other",
+    [json.dumps(SEA, separators=(",", ":")), json.dumps(dict(reversed(SEA.items()))), json.dumps({**SEA, "x": None})],
+    ids=["white space", "order of keys", "a null more"],
+)
+def test_rows_that_are_only_stored_alike_are_no_copies_to_this_clean_or_the_next(tmp_path: Path, other: str) -> None:
+    (tmp_path / "train.jsonl").write_text(f"{json.dumps(SEA)}\n{other}\n{json.dumps(HILL)}\n{json.dumps(SEA)}\n")
+    first = clean(tmp_path / "train.jsonl", tmp_path / "out", "DUP001")
+    assert (first.rows_removed, first.rows_out) == (1, 3)
+    second = clean(tmp_path / "out", tmp_path / "again", "DUP001")
+    third = clean(tmp_path / "again", tmp_path / "once more", "DUP001")
+    assert (second.rows_removed, third.rows_removed) == (0, 0)
+    assert clean(tmp_path / "again", tmp_path / "unsafe", "DUP001", unsafe_fixes=True).rows_removed == 1
     restore(tmp_path / "out", out=tmp_path / "back")
     assert (tmp_path / "back/train.jsonl").read_bytes() == (tmp_path / "train.jsonl").read_bytes()
 
