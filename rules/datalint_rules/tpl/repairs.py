@@ -158,15 +158,17 @@ def causes_of(chunk: Chunk, failed: list[Dialogue]) -> dict[int, tuple[str, str 
         renders = render_rows(template, [replace(d.conversation, messages=repaired) for d, repaired in tried])
         for (dialogue, repaired), result in zip(tried, renders, strict=True):
             if isinstance(result, Rendered):
-                causes[id(dialogue)] = cause, _place(dialogue, repaired)
+                causes[id(dialogue)] = cause, _place(dialogue, repaired, joined=repair is alternating)
         left = [d for d in left if causes[id(d)][1] is None and causes[id(d)][0] not in dict(REPAIRS)]
     return causes
 
 
-def _place(dialogue: Dialogue, repaired: Messages) -> str | None:
+def _place(dialogue: Dialogue, repaired: Messages, *, joined: bool) -> str | None:
     columns = {parts(pointer)[0] for pointer in dialogue.contents} - {"system"}
     if len(columns) > 1:
         return None
-    pairs = zip(dialogue.contents, dialogue.conversation.messages, repaired, strict=False)
-    changed = [pointer for pointer, before, after in pairs if before != after]
-    return next((pointer for pointer in changed if pointer != "/system"), dialogue.contents[-1])
+    pairs = zip(dialogue.conversation.messages, repaired, strict=False)
+    changed = [at for at, (before, after) in enumerate(pairs) if before != after]
+    # Of two turns that are made one, the second is the one at fault.
+    places = [dialogue.contents[min(at + joined, len(dialogue.contents) - 1)] for at in changed]
+    return next((pointer for pointer in places if pointer != "/system"), dialogue.contents[-1])
