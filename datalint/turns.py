@@ -49,8 +49,11 @@ class Turn(NamedTuple):
 
 
 def as_text(value: Any) -> str:
-    """A cell as text: strings as they are, everything else as JSON."""
-    return value if isinstance(value, str) else _json.encode(value).decode()
+    """A cell as text: strings as they are, all else as JSON. 1.0 is 1: a column of numbers is stored as one type."""
+    if isinstance(value, str):
+        return value
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53
+    return _json.encode(int(value) if whole else value).decode()
 
 
 def content_text(content: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 import codecs
 import hashlib
+import re
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -25,6 +26,9 @@ from datalint.source.stream import Origin
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+_WHOLE = re.compile(rb"(?<=[:,\[])(-?\d+)\.0(?=[,}\]])")
 
 
 @dataclass
@@ -109,8 +113,9 @@ class _Content:
 
 
 def row_print(value: object) -> int:
-    """64 bits that are equal for rows that are stored alike."""
-    return xxhash.xxh3_64_intdigest(canonical(value))
+    """64 bits that are equal for rows that are stored alike; a whole number is stored as a fraction beside others."""
+    text = canonical(value)
+    return xxhash.xxh3_64_intdigest(_WHOLE.sub(rb"\1", text) if b".0" in text else text)
 
 
 def row_digest(value: object) -> bytes:

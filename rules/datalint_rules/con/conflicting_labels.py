@@ -8,8 +8,8 @@ import msgspec
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.fingerprint import digest
-from datalint.location import replace, resolve
+from datalint.fingerprint import canonical, digest
+from datalint.location import replace
 from datalint.rule import Fix, Found, Rule, none
 from datalint.turns import as_text
 
@@ -45,6 +45,7 @@ class ConflictingLabels(Rule):
     fix_title = "takes the label of the majority"
     key = ("context_key",)
     bad = [
+        [{"text": "win", "label": "spam"}, {"text": "win", "label": "spam"}, {"text": "Win", "label": 7}],
         [{"text": "win a phone", "label": "spam"}, {"text": "Win a phone", "label": "ham"}],
         [
             {"text": "win a phone", "label": 1},
@@ -67,6 +68,7 @@ class ConflictingLabels(Rule):
                 "row": pl.Series([c.row for c in some], dtype=pl.UInt32),
                 "context_key": digest(c.contexts[-1][1] for c in some),
                 "label": [None if value is None else as_text(value) for _, value in cells],
+                "json": [canonical(value).decode() for _, value in cells],  # a number stays a number
                 "pointer": [pointer for pointer, _ in cells],
             },
             schema_overrides={"label": pl.String},
@@ -82,10 +84,10 @@ class ConflictingLabels(Rule):
         odd = frame.filter(pl.col("label").n_unique().over("context_key") > 1).sort("file", "row")
         if not odd.height:
             return none()
-        votes = odd.group_by("context_key", "label").agg(pl.len().alias("votes"), pl.col("file", "row").first())
+        votes = odd.group_by("context_key", "label").agg(pl.len().alias("votes"), pl.col("file", "row", "json").first())
         votes = votes.sort("context_key", "votes", "label", descending=[False, True, False])
         lead = votes.group_by("context_key", maintain_order=True).agg(
-            pl.col("label", "file", "row").gather(0).name.prefix("top_"),
+            pl.col("label", "file", "row", "json").gather(0).name.prefix("top_"),
             pl.col("label", "file", "row").gather(1).name.prefix("next_"),
             majority=(pl.col("votes").gather(0) > pl.col("votes").gather(1)),
         )
@@ -102,7 +104,7 @@ class ConflictingLabels(Rule):
             related_file=pl.when(leads).then("next_file").otherwise("top_file"),
             related_row=pl.when(leads).then("next_row").otherwise("top_row"),
             vote=pl.when(pl.col("majority")).then(pl.format("; most rows say {}", "top_label")).otherwise(pl.lit("")),
-            majority=pl.when("majority").then("top_label"),
+            majority=pl.when("majority").then("top_json"),
             fix_kind=pl.when(fixable).then(pl.lit("rewrite")),
             fix_safety=pl.when(fixable).then(pl.lit("unsafe")),
         )
@@ -111,7 +113,5 @@ class ConflictingLabels(Rule):
         for item in found:
             majority = item.args["majority"]
             if item.pointer and majority is not None:
-                # Labels meet as text; a number stays a number.
-                number = not isinstance(resolve(row, item.pointer), str)
-                row = replace(row, item.pointer, msgspec.json.decode(majority) if number else majority)
+                row = replace(row, item.pointer, msgspec.json.decode(majority))
         return row
