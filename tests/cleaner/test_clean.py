@@ -107,6 +107,20 @@ def test_rows_that_are_only_stored_alike_are_no_copies_to_this_clean_or_the_next
     assert (tmp_path / "back/train.jsonl").read_bytes() == (tmp_path / "train.jsonl").read_bytes()
 
 
+@pytest.mark.parametrize("unsafe", [False, True])
+def test_a_whole_number_beside_a_fraction_is_settled_at_once(tmp_path: Path, unsafe: bool) -> None:
+    write(
+        tmp_path / "train.jsonl",
+        {**SEA, "x": 1},
+        {**SEA, "x": 1.0},
+        {"text": "T", "label": 1.0},
+        {"text": "t", "label": 1},
+    )
+    clean(tmp_path / "train.jsonl", tmp_path / "out", "DUP001", "CON002", unsafe_fixes=unsafe)
+    again = clean(tmp_path / "out", tmp_path / "again", "DUP001", "CON002", unsafe_fixes=unsafe)
+    assert (again.rows_removed, again.rows_changed) == (0, 0)
+
+
 def test_rows_of_evaluation_files_stay_and_reference_files_are_not_written(tmp_path: Path) -> None:
     write(tmp_path / "train.jsonl", SEA, HILL)
     write(tmp_path / "test.jsonl", LAKE, LAKE, {**SEA, "completion": ""})
