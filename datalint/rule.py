@@ -17,7 +17,6 @@ their map returned, and return findings with `file`, `row` and, for the other si
 
 import dataclasses
 import inspect
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -113,7 +112,7 @@ class Rule:
     @property
     def family(self) -> str:
         """The letters of the code."""
-        return re.match(r"[A-Z]+", self.code)[0]  # type: ignore[index]
+        return self.code.rstrip("0123456789")
 
     @property
     def scope(self) -> Literal["row", "dataset"]:
