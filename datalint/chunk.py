@@ -58,6 +58,7 @@ class Chunk:
     columns: Mapping[str, str] = field(default_factory=dict)  # our field -> the file's column
     format: str | None = None  # as the user gave it; None: judged row by row
     target: Target = field(default_factory=Target)
+    large: bool = False  # one of so many that compiled kernels pay
 
     def __len__(self) -> int:
         return len(self.block.values)

@@ -49,6 +49,7 @@ class Config(Dataset, frozen=True, rename="kebab", forbid_unknown_fields=True):
     preview: bool = False
     fail_on: FailOn = "error"
     max_examples: int = 3
+    memory_limit: str | None = None
     datasets: dict[str, Dataset] = {}
     per_file_ignores: dict[str, list[str]] = {}
     severity: dict[str, Level] = {}

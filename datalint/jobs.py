@@ -1,10 +1,12 @@
 """Which files a run reads: in which dataset and split, and with what settings."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from datalint.config import Dataset, Settings
+from datalint.dedup.kernels import LARGE
 from datalint.engine import Job
 from datalint.errors import InputError, UsageError
 from datalint.source import DataFile, discover
@@ -36,7 +38,11 @@ def jobs_of(paths: Sequence[str | Path] | None, settings: Settings) -> list[Job]
         files = discover(list(paths) if paths else [] if explicit else ["."], **lists)
         files = [_placed(file, settings) for file in files]
     whole = Dataset(**{field: getattr(config, field) for field in Dataset.__struct_fields__})
-    return [_job(index, file, config.datasets.get(file.dataset), whole, settings) for index, file in enumerate(files)]
+    large = sum(file.path.stat().st_size for file in files) >= LARGE
+    return [
+        replace(_job(index, file, config.datasets.get(file.dataset), whole, settings), large=large)
+        for index, file in enumerate(files)
+    ]
 
 
 def _globbed(settings: Settings, patterns: Sequence[str], name: str) -> list[DataFile]:

@@ -8,6 +8,8 @@ headings; its `bad` and `good` examples are its test. Three methods make it work
 - `reduce(frame)`, for rules with a `key`, sees all mapped rows whose keys are equal (and others: it groups by the key).
 - `finish(frame, totals)` sees what is left of the whole dataset.
 
+A rule whose mapped rows are too many for one frame overrides `meet(parts, totals)` in place of the last two.
+
 A rule that only maps returns its findings right there: a line each, with `row` (the chunk's local number) and,
 where they help, `pointer`, `start`, `end`, `severity`, `fix_kind`, `fix_safety`; every other column is an argument
 of `message`. Rules that reduce or finish get back `file`, `row` (now the record's number in its file), and what
@@ -24,6 +26,7 @@ from typing import Any, ClassVar, Literal
 import polars as pl
 
 from datalint.chunk import Chunk
+from datalint.spool import Spool
 
 Severity = Literal["error", "warning", "info"]
 
@@ -109,6 +112,12 @@ class Rule:
         """The repaired row. Gets a copy that it may change. Must be idempotent."""
         return row
 
+    def meet(self, parts: Spool, totals: Totals) -> pl.DataFrame:
+        """All that was mapped -> findings: each partition is reduced, what is left of them finished."""
+        reduced = [self.reduce(part) for part in parts.partitions()]
+        left = pl.concat([part for part in reduced if part.height] or reduced[:1], how="diagonal_relaxed")
+        return self.finish(left, totals) if left.height else left
+
     @property
     def family(self) -> str:
         """The letters of the code."""
@@ -117,7 +126,7 @@ class Rule:
     @property
     def scope(self) -> Literal["row", "dataset"]:
         """row: judged by itself, so that a commit hook can; dataset: needs to see other rows."""
-        alone = type(self).reduce is Rule.reduce and type(self).finish is Rule.finish
+        alone = all(getattr(type(self), name) is getattr(Rule, name) for name in ("reduce", "finish", "meet"))
         return "row" if alone else "dataset"
 
     @property

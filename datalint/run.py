@@ -21,6 +21,7 @@ from datalint.registry import all_rules, build
 from datalint.report.model import Report, summarise
 from datalint.rule import Rule
 from datalint.selectors import choose, codes, expand
+from datalint.spool import parse_size
 from datalint.suppress import per_file
 from datalint.version import __version__
 
@@ -83,7 +84,9 @@ def prepare(paths: Sequence[str | Path] | None, settings: Settings, *, scope: Sc
     """Files, rules and plan of a run. Raises what the user has to put right before anything is read."""
     chosen, _ = _rules(settings)
     kept = [rule for rule in chosen if scope in ("all", rule.scope) or rule.always]
-    plans = plan(jobs_of(paths, settings), kept)
+    limit = settings.config.memory_limit
+    held = None if limit is None else parse_size(limit, origin="memory-limit")
+    plans = plan(jobs_of(paths, settings), kept, held)
     asked = settings.config.select or []
     hints = [
         f"{code} {rule.name} is silent: it needs {' and '.join(HINTS[need] for need in plans.lacking[code])}"

@@ -7,7 +7,7 @@ from typing import Any
 import rich_click as click
 
 from datalint.cli.guard import GATE_FAILED
-from datalint.cli.options import config_options, data_options, progress_option, rule_options, settings_of
+from datalint.cli.options import config_options, data_options, memory_option, progress_option, rule_options, settings_of
 
 
 @click.command()
@@ -51,6 +51,7 @@ from datalint.cli.options import config_options, data_options, progress_option, 
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever the gate says.")
 @click.option("--show-files", is_flag=True, help="List the files that would be read, and stop.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing on success.")
+@memory_option
 @progress_option
 @config_options
 def command(paths: tuple[str, ...], **flags: Any) -> int:

@@ -48,6 +48,14 @@ _CONFIG = (
     click.option("--config", multiple=True, metavar="FILE|KEY=VALUE", help="A configuration file, or one value of it."),
     click.option("--isolated", is_flag=True, help="Read no configuration file."),
 )
+_MEMORY = (
+    click.option(
+        "--memory-limit",
+        default=None,
+        metavar="SIZE",
+        help="Memory to make do with, e.g. 4GB (default: half of it); more goes to TMPDIR.",
+    ),
+)
 _PROGRESS = (
     click.option("--progress/--no-progress", default=None, help="A progress bar on stderr (default: on a terminal)."),
 )
@@ -75,6 +83,11 @@ def data_options(function: F) -> F:
 def config_options(function: F) -> F:
     """--config, --isolated."""
     return _stack(_CONFIG)(function)
+
+
+def memory_option(function: F) -> F:
+    """--memory-limit."""
+    return _stack(_MEMORY)(function)
 
 
 def progress_option(function: F) -> F:

@@ -1,11 +1,30 @@
 """Duplicates: normalisation that makes texts comparable, and the search for near duplicates.
 
-The steps are plain functions, in the order in which they run: `text.normalise`, `tokens.tokenise`,
-`tokens.strip_boilerplate`, `tokens.shingle`, `lsh.minhash`, `lsh.band`, `lsh.candidates`, `compare.verify`,
-`cluster.cluster`; `near.near_duplicates` calls them. Needs numpy and polars only.
+The steps are plain functions, in the order in which they run: `text.normalise`, `tokens.tokenise`, `survey.survey`,
+`survey.strip_boilerplate`, `tokens.shingle`, `lsh.minhash`, `lsh.band_keys`, `lsh.buckets`, `lsh.candidates`,
+`compare.similar`, `cluster.cluster`; `near.near_duplicates` calls them. Needs numpy and polars only.
 """
 
-from datalint.dedup.near import NearDuplicates, near_duplicates, near_matches
+from datalint.dedup.near import (
+    Definition,
+    NearDuplicates,
+    duplicates_in,
+    matches_in,
+    near_duplicates,
+    near_matches,
+    packed,
+)
+from datalint.dedup.packed import places
 from datalint.dedup.text import normalise
 
-__all__ = ["NearDuplicates", "near_duplicates", "near_matches", "normalise"]
+__all__ = [
+    "Definition",
+    "NearDuplicates",
+    "duplicates_in",
+    "matches_in",
+    "near_duplicates",
+    "near_matches",
+    "normalise",
+    "packed",
+    "places",
+]

@@ -1,13 +1,14 @@
 """Groups of linked rows, and which row of a group stands for the others."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from datalint.dedup.compare import Pairs, Rows, Thresholds, verify
+from datalint.dedup.compare import Pairs
 from datalint.dedup.lsh import pack, unpack
-from datalint.dedup.ragged import F64, I64, U64, among, distinct, run_starts
+from datalint.dedup.ragged import I64, U64, among, distinct, run_starts
 
 ROUNDS: Final = 64
 """Rows of one group that are compared with all others of it; beyond, only links already found decide."""
@@ -19,7 +20,7 @@ class Drops:
 
     row: I64
     kept: I64
-    similarity: F64  # of the sets
+    link: I64  # which of the links says so
 
 
 def groups(count: int, pairs: U64) -> I64:
@@ -38,17 +39,16 @@ def groups(count: int, pairs: U64) -> I64:
     return label
 
 
-def cluster(rows: Rows, links: Pairs, sizes: I64, thresholds: Thresholds) -> tuple[Drops, Pairs]:
+def cluster(links: Pairs, sizes: I64, verify: Callable[[U64], Pairs]) -> tuple[Drops, Pairs]:
     """The leader rule: single link alone drifts, so a row may go only for a row that stays and is similar to it.
 
     Inside a group the longest row leads (then the smaller row number); what is near to it goes, and the longest of
     the rest leads next.
 
     Args:
-        rows: n rows; row numbers follow content, so that ties do not depend on the order of the input.
-        links: Verified pairs.
+        links: Verified pairs. Row numbers follow content, so that ties do not depend on the order of the input.
         sizes: shape (n,), bytes per row.
-        thresholds: What makes two rows near.
+        verify: Of packed pairs those that are near.
 
     Returns:
         The drops, sorted by row, and the links together with the pairs verified on the way.
@@ -65,15 +65,14 @@ def cluster(rows: Rows, links: Pairs, sizes: I64, thresholds: Thresholds) -> tup
         if not len(waiting):
             break
         pairs = pack(leader, waiting)
-        links = links.merge(verify(rows, pairs[~among(pairs, links.packed)], thresholds))
+        links = Pairs.joined([links, verify(np.sort(pairs[~among(pairs, links.packed)]))])
         near = among(pairs, links.packed)
         kept_by[waiting[near]] = leader[near]
         waiting = waiting[~near]
     _by_links_alone(waiting, links, kept_by)
     row = np.flatnonzero(kept_by >= 0)
     kept = kept_by[row]
-    similarity = links.sets[np.searchsorted(links.packed, pack(row, kept))]
-    return Drops(row, kept, similarity), links
+    return Drops(row, kept, np.searchsorted(links.packed, pack(row, kept))), links
 
 
 def _by_links_alone(waiting: I64, links: Pairs, kept_by: I64) -> None:

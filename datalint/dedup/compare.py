@@ -1,12 +1,13 @@
 """What makes two rows near duplicates: the exact comparison behind every reported pair."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from datalint.dedup.lsh import unpack
-from datalint.dedup.ragged import F64, I64, U64, Bool, Ragged, distinct, jaccard, ranges, row_sets, run_starts, spans
+from datalint.dedup.kernels import PLAIN, Kernels
+from datalint.dedup.ragged import F64, I64, U64, Ragged, distinct, row_sets, run_starts, spans
 from datalint.dedup.tokens import shingle
 
 _BATCH: Final = 1 << 19
@@ -30,6 +31,13 @@ class Rows:
     sets: Ragged  # distinct words; in rows without spaces distinct character 5-grams
     numbers: Ragged  # the words of `sets` that hold a digit
     spaced: bool
+    kernels: Kernels = PLAIN
+
+    @classmethod
+    def of(cls, sequence: Ragged, sets: Ragged, *, spaced: bool, kernels: Kernels = PLAIN) -> "Rows":
+        """Rows of one kind; `sets` are `sets_of` their sequences."""
+        is_number = (sets.values & 1).astype(bool) if spaced else np.zeros(len(sets.values), bool)
+        return cls(sequence, sets, sets.where(is_number), spaced, kernels)
 
 
 @dataclass(frozen=True)
@@ -49,64 +57,64 @@ class Pairs:
         """No pairs at all."""
         return cls(np.zeros(0, np.uint64), np.zeros(0), np.zeros(0), np.zeros(0))
 
-    def where(self, keep: Bool) -> "Pairs":
-        """The pairs that `keep`, shape (p,), marks."""
-        return Pairs(self.packed[keep], self.sets[keep], self.bigrams[keep], self.numbers[keep])
-
-    def merge(self, other: "Pairs") -> "Pairs":
-        """Both together; what stands in both is kept once."""
-        packed = np.concatenate((self.packed, other.packed))
+    @classmethod
+    def joined(cls, parts: Sequence["Pairs"]) -> "Pairs":
+        """All of them together; what stands in several is kept once."""
+        packed = np.concatenate([part.packed for part in parts])
         order = np.argsort(packed, kind="stable")
         order = order[run_starts(packed[order])]
-        return Pairs(
+        return cls(
             packed[order],
-            np.concatenate((self.sets, other.sets))[order],
-            np.concatenate((self.bigrams, other.bigrams))[order],
-            np.concatenate((self.numbers, other.numbers))[order],
+            np.concatenate([part.sets for part in parts])[order],
+            np.concatenate([part.bigrams for part in parts])[order],
+            np.concatenate([part.numbers for part in parts])[order],
         )
 
 
-def prepare(sequence: Ragged, *, spaced: bool) -> Rows:
-    """Rows of one kind, shortest first, with the sets that are compared."""
-    if spaced:
-        sets = row_sets(shingle(sequence, 1))
-        return Rows(sequence, sets, sets.where((sets.values & 1).astype(bool)), spaced=True)
-    # The separator after the last line is no character of the row.
-    lengths = sequence.lengths - 1
-    sequence = Ragged.of(sequence.values[ranges(sequence.offsets[:-1], lengths)], lengths)
-    sets = row_sets(shingle(sequence, 5))
-    return Rows(sequence, sets, sets.where(np.zeros(len(sets.values), bool)), spaced=False)
+def sets_of(sequence: Ragged, *, spaced: bool) -> Ragged:
+    """What rows are compared by first: their distinct words, or distinct 5-grams of characters."""
+    return row_sets(shingle(sequence, 1 if spaced else 5))
 
 
-def verify(rows: Rows, pairs: U64, thresholds: Thresholds) -> Pairs:
-    """Of packed candidate pairs those whose exact similarities reach every threshold.
+def similar(rows: Rows, left: I64, right: I64, thresholds: Thresholds) -> tuple[I64, F64, F64, F64]:
+    """Of some pairs those whose exact similarities reach every threshold.
 
-    The tests run from cheap to dear, each on what the one before let through: sizes alone (two sets cannot be more
-    alike than the smaller over the larger), numbers, words, bigrams.
+    The tests run from cheap to dear, each on what the one before let through: numbers, words, bigrams.
+
+    Args:
+        rows: n rows.
+        left: shape (p,), row numbers.
+        right: shape (p,), row numbers.
+        thresholds: What is asked.
+
+    Returns:
+        Places in left and right, sorted; similarity of sets, of bigrams and of numbers (NaN in rows without spaces).
+
     """
-    left, right = unpack(pairs)
-    sizes = rows.sets.lengths
-    pairs = pairs[np.minimum(sizes[left], sizes[right]) / np.maximum(sizes[left], sizes[right]) >= thresholds.sets]
-    unknown = np.full(len(pairs), np.nan)
-    found = Pairs(pairs, unknown, unknown, unknown)
+    jaccard = rows.kernels.jaccard
+    found = np.arange(len(left))
+    numbers = bigrams = np.full(len(left), np.nan)
     if rows.spaced:
-        numbers = jaccard(rows.numbers, *unpack(found.packed))
-        found = replace(found, numbers=numbers).where(numbers >= thresholds.numbers)
-    words = jaccard(rows.sets, *unpack(found.packed))
-    found = replace(found, sets=words).where(words >= thresholds.sets)
+        numbers = jaccard(rows.numbers, left, right)
+        found = np.flatnonzero(numbers >= thresholds.numbers)
+    sets = jaccard(rows.sets, left[found], right[found])
+    found, sets = found[sets >= thresholds.sets], sets[sets >= thresholds.sets]
     if rows.spaced:
-        bigrams = _bigram_jaccard(rows.sequence, *unpack(found.packed))
-        found = replace(found, bigrams=bigrams).where(bigrams >= thresholds.bigrams)
-    return found
+        bigrams = _bigram_jaccard(rows, left[found], right[found])
+        near = bigrams >= thresholds.bigrams
+        found, sets, bigrams = found[near], sets[near], bigrams[near]
+        return found, sets, bigrams, numbers[found]
+    return found, sets, bigrams[found], numbers[found]
 
 
-def _bigram_jaccard(sequence: Ragged, left: I64, right: I64) -> F64:
+def _bigram_jaccard(rows: Rows, left: I64, right: I64) -> F64:
     """Similarity of the sets of neighbouring tokens, built for a batch of pairs at a time: few rows need them."""
     result = np.empty(len(left))
-    lengths = sequence.lengths
+    lengths = rows.sequence.lengths
     for start, stop in spans(lengths[left] + lengths[right], _BATCH):
         one, other = left[start:stop], right[start:stop]
         involved = distinct(np.concatenate((one, other)).astype(np.uint64)).astype(np.int64)
-        bigrams = row_sets(shingle(sequence.take(involved), 2))
-        result[start:stop] = jaccard(bigrams, np.searchsorted(involved, one), np.searchsorted(involved, other))
+        bigrams = row_sets(shingle(rows.sequence.take(involved), 2))
+        places = np.searchsorted(involved, one), np.searchsorted(involved, other)
+        result[start:stop] = rows.kernels.jaccard(bigrams, *places)
     return result

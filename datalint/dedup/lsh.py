@@ -4,44 +4,57 @@ Broder, "On the resemblance and containment of documents" (1997); banding as in 
 "Mining of Massive Datasets", chapter 3.
 """
 
+import random
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from datalint.dedup.ragged import I64, U32, U64, Ragged, distinct, run_starts, spans
+from datalint.dedup.ragged import I64, U32, U64, Ragged, run_starts, spans
 
 PERMUTATIONS: Final = 126
 """Values of a signature: 21 bands of 6 at the default threshold."""
 
-_SEED: Final = 0x5DEECE66D
 _EMPTY: Final = np.uint32(0xFFFFFFFF)
 _ELEMENTS: Final = 1 << 16
+_MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
-def _splitmix(count: int, seed: int) -> list[int]:
-    """The first `count` values of SplitMix64 (Steele, Lea, Flood 2014), whatever numpy's generators become."""
-    mask = (1 << 64) - 1
-    values = []
-    for i in range(1, count + 1):
-        x = (seed + i * 0x9E3779B97F4A7C15) & mask
-        x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & mask
-        x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & mask
-        values.append(x ^ (x >> 31))
-    return values
+def _mersenne_twister(seed: int, count: int) -> list[int]:
+    """The first 32-bit values of MT19937 (Matsumoto, Nishimura 1998), seeded as numpy's `RandomState(seed)`.
+
+    Python's generator is the same one; only seeding differs. (`numpy.random` takes a while to import.)
+    """
+    state = [seed]
+    for i in range(1, 624):
+        state.append((1812433253 * (state[-1] ^ state[-1] >> 30) + i) & 0xFFFFFFFF)
+    generator = random.Random()  # noqa: S311 - constants, not secrets
+    generator.setstate((3, (*state, 624), None))
+    return [generator.getrandbits(32) for _ in range(count)]
 
 
-_DRAWS: Final = _splitmix(PERMUTATIONS, _SEED)
-_FACTORS: Final = np.array([(draw & 0xFFFFFFFF) | 1 for draw in _DRAWS], np.uint32)
-_SHIFTS: Final = np.array([draw >> 32 for draw in _DRAWS], np.uint32)
+# The permutations of datasketch's MinHash (scheme "affine32", seed 1): signatures can be exchanged.
+_DRAWS: Final = _mersenne_twister(1, 2 * PERMUTATIONS)
+FACTORS: Final = np.array([2 * (draw & 0x7FFFFFFF) + 1 for draw in _DRAWS[:PERMUTATIONS]], np.uint32)
+SHIFTS: Final = np.array(_DRAWS[PERMUTATIONS:], np.uint32)
+
+
+def premix(values: U32) -> U32:
+    """The finalizer of MurmurHash3 (Appleby 2011), a bijection that spreads what affine permutations would not."""
+    mixed = values ^ (values >> np.uint32(16))
+    mixed *= np.uint32(0x85EBCA6B)
+    mixed ^= mixed >> np.uint32(13)
+    mixed *= np.uint32(0xC2B2AE35)
+    mixed ^= mixed >> np.uint32(16)
+    return mixed
 
 
 @dataclass(frozen=True)
 class Runs:
-    """m places of rows in band buckets. Inside a run rows rise, so whoever numbers the rows orders the runs."""
+    """m places of rows in the buckets of one band. Inside a run rows rise: whoever numbers the rows orders the runs."""
 
-    run: U64  # shape (m,), equal for the rows of one bucket
-    row: U64  # shape (m,), row numbers
+    run: U32  # shape (m,), equal for the rows of one bucket
+    row: U32  # shape (m,), row numbers
 
 
 def rows_per_band(threshold: float) -> int:
@@ -54,7 +67,7 @@ def rows_per_band(threshold: float) -> int:
 
 
 def minhash(sets: Ragged, permutations: slice = slice(None)) -> U32:
-    """MinHash signatures under fixed affine permutations modulo 2^32.
+    """MinHash signatures under fixed affine permutations modulo 2^32, those of datasketch's "affine32" scheme.
 
     Args:
         sets: n sets of 32-bit hashes (repeated values do no harm).
@@ -64,71 +77,78 @@ def minhash(sets: Ragged, permutations: slice = slice(None)) -> U32:
         shape (permutations, n). Empty sets get the largest value everywhere.
 
     """
-    factors, shifts = _FACTORS[permutations], _SHIFTS[permutations]
+    factors, shifts = FACTORS[permutations], SHIFTS[permutations]
     signatures = np.full((len(factors), len(sets)), _EMPTY, np.uint32)
     lengths = sets.lengths
     filled = np.flatnonzero(lengths)
     for start, stop in spans(lengths[filled], _ELEMENTS):
         rows = filled[start:stop]
         part = sets.take(rows) if len(filled) < len(sets) else sets.between(start, stop)
-        permuted = np.empty_like(part.values)
+        values = premix(part.values)
+        permuted = np.empty_like(values)
         for signature, factor, shift in zip(signatures, factors, shifts, strict=True):
-            np.multiply(part.values, factor, out=permuted)
+            np.multiply(values, factor, out=permuted)
             np.add(permuted, shift, out=permuted)
             signature[rows] = np.minimum.reduceat(permuted, part.offsets[:-1])
     return signatures
 
 
-def band(sets: Ragged, rows: int) -> Runs:
-    """Rows whose signatures agree with that of another row in all values of some band.
-
-    One band's share of the signatures is held at a time: 4 * rows bytes per row instead of 504.
+def band_keys(sets: Ragged, rows: int) -> U64:
+    """For each row what its signature holds in each band, as one number.
 
     Args:
         sets: n sets of 32-bit hashes.
-        rows: Values per band; 126 // rows bands.
+        rows: Values per band.
 
     Returns:
-        The runs of all bands, those without company left out.
+        shape (126 // rows, n).
 
     """
-    count = len(sets)
-    bits = np.uint64(count.bit_length())
-    numbers = np.arange(count, dtype=np.uint64)
-    keys, members = [numbers[:0]], [numbers[:0]]
-    for first in range(0, PERMUTATIONS - rows + 1, rows):
-        key = np.full(count, first, np.uint64)
-        for value in minhash(sets, slice(first, first + rows)):
-            key = (key ^ value) * np.uint64(0x9E3779B97F4A7C15)
-            key ^= key >> np.uint64(29)
-        # Key and row number in one word: a plain sort instead of a slower argsort. The bits that the key loses
-        # can only add candidates, which are verified.
-        ordered = np.sort((key << bits) | numbers)
-        key = ordered >> bits
-        starts = run_starts(key)
-        alone = starts & np.append(starts[1:], True)
-        keys.append(np.cumsum(starts[~alone], dtype=np.uint64) + np.uint64(first << 32))
-        members.append(ordered[~alone] & ((np.uint64(1) << bits) - np.uint64(1)))
-    return Runs(np.concatenate(keys), np.concatenate(members))
+    bands = PERMUTATIONS // rows
+    keys = np.empty((bands, len(sets)), np.uint64)
+    for start, stop in spans(sets.lengths, _ELEMENTS):
+        signatures = minhash(sets.between(start, stop), slice(bands * rows)).reshape(bands, rows, stop - start)
+        part = keys[:, start:stop]
+        part[:] = np.arange(bands, dtype=np.uint64)[:, None]
+        for value in range(rows):
+            part ^= signatures[:, value]
+            part *= _MIX
+            part ^= part >> np.uint64(29)
+    return keys
 
 
-def candidates(runs: Runs, nearest: int, farthest: int) -> U64:
-    """Pairs of rows that stand `nearest` to `farthest` places apart in some run.
+def buckets(keys: U64) -> Runs:
+    """Rows of one band that share their key with another one.
 
-    A run of m rows holds m^2 / 2 pairs: the places bound that to m * farthest, whatever one giant bucket holds.
+    Args:
+        keys: shape (n,), those of one band.
+
+    """
+    bits = np.uint64(len(keys).bit_length())
+    numbers = np.arange(len(keys), dtype=np.uint64)
+    # Key and row number in one word: a plain sort instead of a slower argsort. The bits that the key loses can only
+    # add candidates, which are verified.
+    ordered = np.sort((keys << bits) | numbers)
+    key = ordered >> bits
+    starts = run_starts(key)
+    alone = starts & np.append(starts[1:], True)
+    members = ordered[~alone] & ((np.uint64(1) << bits) - np.uint64(1))
+    return Runs(np.cumsum(starts[~alone], dtype=np.uint32), members.astype(np.uint32))
+
+
+def candidates(runs: Runs, distance: int) -> U64:
+    """Pairs of rows that stand `distance` places apart in some run.
+
+    A run of m rows holds m^2 / 2 pairs: a few distances bound that, whatever one giant bucket holds.
 
     Returns:
-        Sorted distinct pairs, left << 32 | right with left < right.
+        Packed pairs in the order of the runs.
 
     """
-    found: list[U64] = [np.zeros(0, np.uint64)]
-    places = np.arange(len(runs.run))
-    for distance in range(1, farthest + 1):
-        places = places[places + distance < len(runs.run)]
-        places = places[runs.run[places + distance] == runs.run[places]]
-        if distance >= nearest:
-            found.append(runs.row[places] << np.uint64(32) | runs.row[places + distance])
-    return distinct(np.concatenate(found))
+    rows = runs.row.astype(np.uint64)
+    places = np.flatnonzero(runs.run[distance:] == runs.run[:-distance])
+    packed: U64 = rows[places] << np.uint64(32) | rows[places + distance]
+    return packed
 
 
 def pack(one: I64, other: I64) -> U64:

@@ -1,32 +1,58 @@
 """Near duplicates: which rows of a dataset are reworded copies of another one, and which of them may go."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from datalint.dedup.cluster import cluster, groups
-from datalint.dedup.compare import Pairs, Rows, Thresholds, prepare, verify
-from datalint.dedup.lsh import band, candidates, rows_per_band, unpack
-from datalint.dedup.ragged import I64, Ragged, among, run_starts
-from datalint.dedup.tokens import Tokens, strip_boilerplate, tokenise
+from datalint.dedup.cluster import cluster
+from datalint.dedup.compare import Pairs, Thresholds
+from datalint.dedup.kernels import LARGE, PLAIN, Kernels, kernels
+from datalint.dedup.lsh import unpack
+from datalint.dedup.packed import pack
+from datalint.dedup.pool import pools
+from datalint.dedup.ragged import I64, Bool, run_starts
+from datalint.dedup.search import first_rows, links, matches
+from datalint.dedup.survey import Survey, survey
+from datalint.spool import Scratch, Spool, half_of_memory
 
-WINDOWS: Final = ((1, 1), (2, 3), (4, 12))
-"""Places apart in a band bucket, from nearest to farthest; each step skips what is linked already."""
+_PAIRS: Final = pl.Schema(
+    {
+        "left": pl.UInt32,
+        "right": pl.UInt32,
+        "jaccard_1": pl.Float64,
+        "jaccard_2": pl.Float64,
+        "jaccard_numbers": pl.Float64,
+    }
+)
+_DROPPED: Final = pl.Schema(
+    {
+        "row": pl.UInt32,
+        "kept": pl.UInt32,
+        "jaccard": pl.Float64,
+        "jaccard_2": pl.Float64,
+        "jaccard_numbers": pl.Float64,
+        "cluster": pl.UInt32,
+    }
+)
 
-CHARACTERS_PER_WORD: Final = 2
-"""In scripts without spaces. Below 46 characters one edit in the middle already leaves less than .8."""
 
-_PAIRS: Final = {
-    "left": pl.UInt32,
-    "right": pl.UInt32,
-    "jaccard_1": pl.Float64,
-    "jaccard_2": pl.Float64,
-    "jaccard_numbers": pl.Float64,
-}
-_DROPPED: Final = {"row": pl.UInt32, "kept": pl.UInt32, "jaccard": pl.Float64, "cluster": pl.UInt32}
+@dataclass(frozen=True)
+class Definition:
+    """What a near duplicate is."""
+
+    threshold: float = 0.8  # smallest Jaccard of word sets, or of 5-gram sets, in 0..1
+    bigram_threshold: float = 0.5  # of the sets of neighbouring words
+    number_threshold: float = 0.8  # of the sets of words with a digit; two empty sets are equal
+    min_words: int = 20  # shorter rows are left out; without spaces two characters count as a word
+    boilerplate_share: float = 0.01  # lines in this fraction of the distinct rows, and in 10, do not count
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The three Jaccards."""
+        return Thresholds(self.threshold, self.bigram_threshold, self.number_threshold)
 
 
 @dataclass(frozen=True)
@@ -36,22 +62,37 @@ class NearDuplicates:
     pairs: left u32, right u32 (left < right), jaccard_1, jaccard_2, jaccard_numbers f64; sorted. In rows without
         spaces jaccard_1 is that of character 5-grams and the others are null. These are the pairs that were
         verified; rows of one cluster that are linked already are not compared any further.
-    dropped: row u32, kept u32, jaccard f64 (jaccard_1 of the two), cluster u32 (smallest row number of the
-        group of linked rows); sorted by row. A kept row is never dropped itself.
+    dropped: row u32, kept u32, jaccard f64 (jaccard_1 of the two), jaccard_2, jaccard_numbers f64, cluster u32
+        (smallest row number of the group of linked rows); sorted by row. A kept row is never dropped itself, and is
+        at least as long.
     """
 
     pairs: pl.DataFrame
     dropped: pl.DataFrame
 
+    def at(self, threshold: float) -> "NearDuplicates":
+        """What of it holds at a higher threshold, without another search.
+
+        Every row still dropped has a kept partner above the new threshold. (A new search may drop a few more: it
+        would compare rows with each other that were, at the lower threshold, both near to a third.)
+        """
+        return replace(
+            self,
+            pairs=self.pairs.filter(pl.col("jaccard_1") >= threshold),
+            dropped=self.dropped.filter(pl.col("jaccard") >= threshold),
+        )
+
 
 def near_duplicates(
-    texts: pl.Series,
+    texts: pl.Series | Iterable[pl.Series],
     *,
     threshold: float = 0.8,
     bigram_threshold: float = 0.5,
     number_threshold: float = 0.8,
     min_words: int = 20,
     boilerplate_share: float = 0.01,
+    memory_limit: int | None = None,
+    compiled: bool | None = None,
 ) -> NearDuplicates:
     """Find rows that repeat another row with a few words changed.
 
@@ -61,29 +102,28 @@ def near_duplicates(
     5-grams alone. MinHash bands propose the pairs (at the threshold with probability .99 or more), exact sets
     decide. In a group of linked rows the longest stays; another one goes only if a row that stays is near to it.
 
-    The answer depends on the contents alone, not on the order of the rows.
+    The answer depends on the contents alone, not on the order of the rows, on how they are cut into series, on the
+    memory limit, or on whether compiled kernels are installed.
 
     Args:
-        texts: String series, one row each with its turns joined by line feeds; null counts as empty.
+        texts: String series, one row each with its turns joined by line feeds; null counts as empty. Several series
+            are one input: give them one after the other if there is no room for all.
         threshold: Smallest similarity of word sets, or of 5-gram sets, in 0..1.
         bigram_threshold: Smallest similarity of the sets of neighbouring words.
         number_threshold: Smallest similarity of the sets of words with a digit; two empty sets are equal.
         min_words: Shorter rows are left out; without spaces two characters count as a word.
         boilerplate_share: Lines that stand in this fraction of the distinct rows, and in 10 at least, do not
             count.
+        memory_limit: Bytes to make do with, half of the memory by default; what does not fit goes to a folder in
+            TMPDIR. About 150 bytes a row stay in memory.
+        compiled: Whether to use compiled kernels (the extra `[fast]`); by default where they are installed and the
+            input is large enough for that to pay. The answer is the same.
 
     """
-    thresholds = Thresholds(threshold, bigram_threshold, number_threshold)
-    tokens = tokenise(texts)
-    contents, _ = _contents(tokens)
-    kinds, sizes = list(_comparable(tokens, contents, min_words, boilerplate_share)), tokens.sizes
-    del tokens  # half of the memory so far, not needed any more
-    pairs, dropped = [pl.DataFrame(schema=_PAIRS)], [pl.DataFrame(schema=_DROPPED)]
-    for rows, number in kinds:
-        found = _search(rows, number, sizes, thresholds)
-        pairs.append(found.pairs)
-        dropped.append(found.dropped)
-    return NearDuplicates(pl.concat(pairs).sort("left", "right"), pl.concat(dropped).sort("row"))
+    definition = Definition(threshold, bigram_threshold, number_threshold, min_words, boilerplate_share)
+    with Scratch(memory_limit or half_of_memory()) as scratch:
+        parts, make = _packed([texts] if isinstance(texts, pl.Series) else texts, scratch, compiled)
+        return duplicates_in(parts, definition, make)
 
 
 def near_matches(
@@ -105,87 +145,99 @@ def near_matches(
         jaccard_2, jaccard_numbers f64; one line for each row that has a match, sorted by row.
 
     """
-    thresholds = Thresholds(threshold, bigram_threshold, number_threshold)
-    tokens = tokenise(pl.concat([texts.alias("text"), reference.alias("text")]))
-    contents, content_of = _contents(tokens)
-    ours, theirs = np.zeros((2, len(tokens.hashes)), bool)
-    ours[contents[content_of[: len(texts)]]] = True
-    theirs[contents[content_of[len(texts) :]]] = True
+    definition = Definition(threshold, bigram_threshold, number_threshold, min_words, boilerplate_share)
+    with Scratch() as scratch:
+        parts, make = _packed([texts.alias("text"), reference.alias("text")], scratch, None)
+        ours = np.arange(len(texts) + len(reference)) < len(texts)
+        found = matches_in(parts, ours, definition, make)
+    return found.with_columns(pl.col("match") - len(texts))
+
+
+def duplicates_in(parts: Spool, definition: Definition, make: Kernels | None = None) -> NearDuplicates:
+    """`near_duplicates` of rows that are tokenised and packed already."""
+    known = survey(parts, definition.boilerplate_share)
+    make = make or kernels(parts.size)
+    pairs, dropped = [pl.DataFrame(schema=_PAIRS)], [pl.DataFrame(schema=_DROPPED)]
+    for pool in pools(parts, known, definition.min_words, definition.thresholds, make):
+        drops, found = cluster(links(pool), known.sizes[pool.number], pool.verify)
+        first = first_rows(pool, found)
+        columns = {
+            "row": pool.number[drops.row],
+            "kept": pool.number[drops.kept],
+            "jaccard": found.sets[drops.link],
+            "jaccard_2": found.bigrams[drops.link],
+            "jaccard_numbers": found.numbers[drops.link],
+            "cluster": first[drops.row],
+        }
+        dropped.append(pl.DataFrame(columns).cast(_DROPPED).fill_nan(None))
+        pairs.append(_frame(found, pool.number))
+    return NearDuplicates(pl.concat(pairs).sort("left", "right"), pl.concat(dropped).sort("row"))
+
+
+def matches_in(parts: Spool, ours: Bool, definition: Definition, make: Kernels | None = None) -> pl.DataFrame:
+    """`near_matches` of rows that are packed already; `ours`, shape (n,), marks those of the first side.
+
+    Returns the columns of `near_matches`; `match` counts the rows of both sides.
+    """
+    known = survey(parts, definition.boilerplate_share)
+    make = make or kernels(parts.size)
+    content = _contents(known)
+    sides = [np.zeros(len(ours), bool) for _ in range(2)]
+    sides[0][content[ours]] = sides[1][content[~ours]] = True
     frames = [pl.DataFrame(schema=_PAIRS)]
-    for rows, number in _comparable(tokens, contents, min_words, boilerplate_share):
-        proposed = candidates(band(rows.sets, rows_per_band(thresholds.sets)), 1, WINDOWS[-1][1])
-        left, right = (number[side] for side in unpack(proposed))
-        across = (ours[left] & theirs[right]) | (theirs[left] & ours[right])
-        frame = _frame(verify(rows, proposed[across], thresholds), number)
-        frames += [
-            frame,
-            frame.select(pl.col("right").alias("left"), pl.col("left").alias("right"), pl.exclude("left", "right")),
-        ]
+    for pool in pools(parts, known, definition.min_words, definition.thresholds, make):
+        found = matches(pool, *(side[pool.number] for side in sides))
+        frame = _frame(found, pool.number)
+        frames += [frame, frame.rename({"left": "right", "right": "left"}).select(frame.columns)]
     # A content stands for all rows that have it, on either side.
-    content = pl.Series(contents[content_of].astype(np.uint32))
-    rows_of = pl.DataFrame({"row": np.arange(len(texts), dtype=np.uint32), "left": content[: len(texts)]})
-    match_of = pl.DataFrame({"match": np.arange(len(reference), dtype=np.uint32), "right": content[len(texts) :]})
+    columns = {"row": np.arange(len(ours), dtype=np.uint32), "content": content.astype(np.uint32), "ours": ours}
+    rows = pl.DataFrame(columns)
+    here = rows.filter("ours").select("row", left="content")
+    there = rows.filter(~pl.col("ours")).select(match="row", right="content")
     return (
         pl.concat(frames)
-        .join(match_of.unique("right", keep="first", maintain_order=True), on="right")
+        .join(there.unique("right", keep="first", maintain_order=True), on="right")
         .sort("left", -pl.col("jaccard_1"), "match")
         .unique("left", keep="first", maintain_order=True)
-        .join(rows_of, on="left")
+        .join(here, on="left")
         .select("row", "match", "jaccard_1", "jaccard_2", "jaccard_numbers")
         .sort("row")
     )
 
 
-def _contents(tokens: Tokens) -> tuple[I64, I64]:
-    """The first row of each distinct text, ordered by content; and for every row the index of its content."""
-    order = np.argsort(tokens.hashes, kind="stable")
-    new = run_starts(tokens.hashes[order])
-    content_of = np.empty_like(order)
-    content_of[order] = np.cumsum(new) - 1
-    return order[new], content_of
+def packed(rows: Sequence[int], texts: Sequence[str], *, large: bool) -> pl.DataFrame:
+    """Some rows of a chunk as `duplicates_in` takes them: a frame of one row, whose `row` is that of the chunk's start.
+
+    Args:
+        rows: Row numbers in the chunk.
+        texts: What each says.
+        large: Whether there is so much of it that compiled kernels pay.
+
+    """
+    make = kernels(LARGE if large else 0)
+    tokens = make.tokenise(pl.Series(texts, dtype=pl.String))
+    row = pl.Series("row", [0], dtype=pl.UInt32)
+    return pack(tokens, np.asarray(rows, np.uint32)).insert_column(0, row)
 
 
-def _comparable(tokens: Tokens, contents: I64, min_words: int, share: float) -> Iterator[tuple[Rows, I64]]:
-    """Rows that are long enough, those with spaces and those without; and the number of each in the input."""
-    lines = strip_boilerplate(tokens, contents, share)
-    in_line = tokens.tokens.lengths[lines.values]
-    lengths = np.diff(np.concatenate(([0], np.cumsum(in_line)))[lines.offsets])
-    for spaced in (True, False):
-        # Without spaces the separator that ends the row is a token too.
-        shortest = min_words if spaced else min_words * CHARACTERS_PER_WORD + 1
-        members = np.flatnonzero((tokens.spaced[contents] == spaced) & (lengths >= shortest))
-        if len(members) > 1:
-            # From here on rows are numbered by length, then by content: ties do not depend on the order of the
-            # input, and neighbours in a bucket are likely partners.
-            members = members[np.argsort(lengths[members], kind="stable")]
-            words = tokens.tokens.take(lines.take(members).values)
-            yield prepare(Ragged.of(words.values, lengths[members]), spaced=spaced), contents[members]
+def _packed(texts: Iterable[pl.Series], scratch: Scratch, compiled: bool | None) -> tuple[Spool, Kernels]:  # noqa: FBT001
+    spool, make, size = Spool(scratch), PLAIN, 0
+    for series in texts:
+        size += int(series.str.len_bytes().sum())
+        make = kernels(size, compiled=compiled)
+        spool.append(pack(make.tokenise(series)))
+        if spool.held > scratch.limit // 8:
+            spool.spill()
+    return spool, make
 
 
-def _search(rows: Rows, number: I64, sizes: I64, thresholds: Thresholds) -> NearDuplicates:
-    """Near duplicates among rows of one kind; number[i] is the number that row i has in the input."""
-    runs = band(rows.sets, rows_per_band(thresholds.sets))
-    links = Pairs.none()
-    seen = links.packed
-    for nearest, farthest in WINDOWS:
-        proposed = candidates(runs, nearest, farthest)
-        label = groups(len(number), links.packed)
-        left, right = unpack(proposed)
-        proposed = proposed[(label[left] != label[right]) & ~among(proposed, seen)]
-        links = links.merge(verify(rows, proposed, thresholds))
-        seen = np.sort(np.concatenate((seen, proposed)))
-    drops, links = cluster(rows, links, sizes[number], thresholds)
-
-    first = np.full(len(number), len(sizes))
-    label = groups(len(number), links.packed)
-    np.minimum.at(first, label, number)
-    dropped = {
-        "row": number[drops.row],
-        "kept": number[drops.kept],
-        "jaccard": drops.similarity,
-        "cluster": first[label[drops.row]],
-    }
-    return NearDuplicates(_frame(links, number), pl.DataFrame(dropped).cast(_DROPPED))  # type: ignore[arg-type]
+def _contents(known: Survey) -> I64:
+    """For every row the first row of its content."""
+    order = np.argsort(known.hashes, kind="stable")
+    starts = run_starts(known.hashes[order])
+    found = np.empty_like(order)
+    found[order] = order[starts][np.cumsum(starts) - 1]
+    return found
 
 
 def _frame(pairs: Pairs, number: I64) -> pl.DataFrame:
@@ -197,4 +249,4 @@ def _frame(pairs: Pairs, number: I64) -> pl.DataFrame:
         "jaccard_2": pairs.bigrams,
         "jaccard_numbers": pairs.numbers,
     }
-    return pl.DataFrame(columns).cast(_PAIRS).fill_nan(None)  # type: ignore[arg-type]
+    return pl.DataFrame(columns).cast(_PAIRS).fill_nan(None)

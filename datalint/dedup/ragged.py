@@ -1,7 +1,7 @@
 """Rows of different length in two flat arrays, and the arithmetic of sets held that way."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,6 +74,13 @@ class Ragged:
     @classmethod
     def of(cls, values: U32, lengths: NDArray[Any]) -> "Ragged":
         return cls(values, np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))))
+
+    @classmethod
+    def joined(cls, parts: Sequence["Ragged"]) -> "Ragged":
+        """The rows of all parts, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls.of(np.concatenate([p.values for p in parts]), np.concatenate([p.lengths for p in parts]))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

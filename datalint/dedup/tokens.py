@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from datalint.dedup.ragged import I64, U8, U32, U64, Bool, Ragged, among, distinct, ranges, run_starts
+from datalint.dedup.ragged import I64, U8, U32, U64, Bool, Ragged, ranges
 from datalint.dedup.text import ROW, blocks, fold
 
 ROW_LIMIT: Final = 1 << 20
@@ -105,42 +105,6 @@ def tokenise(texts: pl.Series) -> Tokens:
         sizes=np.concatenate([part.sizes for part in parts]),
         spaced=np.concatenate([part.spaced for part in parts]),
     )
-
-
-def strip_boilerplate(tokens: Tokens, rows: I64, share: float) -> Ragged:
-    """The tokens of the given distinct rows, without lines that stand in max(10, share) of them.
-
-    System prompts, tool descriptions and fixed headings say nothing about whether two rows are the same: in a
-    sample of tool-calling prompts they alone made two thirds of the rows look alike.
-
-    Args:
-        tokens: The whole input.
-        rows: shape (m,), row numbers of pairwise different rows.
-        share: Fraction of m, at least 10 rows.
-
-    Returns:
-        m rows of line numbers, those that count.
-
-    """
-    per_row = np.diff(tokens.first_line)[rows]
-    lines = Ragged.of(ranges(tokens.first_line[rows], per_row).astype(np.uint32), per_row)
-    limit = max(10, int(np.ceil(share * len(rows))))
-    hashes = tokens.lines[lines.values]
-    ordered = np.sort(hashes)
-    # A hash that stands at both ends of a window of `limit` places occurs often enough to be looked at.
-    ends = ordered[limit - 1 :]
-    frequent = distinct(ends[ends == ordered[: len(ends)]])
-    if not len(frequent):
-        return lines
-    suspect = np.flatnonzero(among(hashes, frequent))
-    owner = np.repeat(np.arange(len(rows)), per_row)[suspect]
-    # Sorted by hash with owners rising inside, so that a line repeated within one row counts once.
-    order = np.argsort(hashes[suspect], kind="stable")
-    key = hashes[suspect[order]]
-    key = key[run_starts(key) | run_starts(owner[order])]
-    places = np.flatnonzero(run_starts(key))
-    boilerplate = key[places[np.diff(np.append(places, len(key))) >= limit]]
-    return lines.where(~among(hashes, boilerplate))
 
 
 def shingle(rows: Ragged, n: int) -> Ragged:

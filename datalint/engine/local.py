@@ -9,11 +9,12 @@ import numpy as np
 import polars as pl
 
 from datalint.engine.mapping import Repair, as_findings, map_file
-from datalint.engine.meet import Mapped, meet
+from datalint.engine.meet import Gathered
 from datalint.engine.plan import Plan
 from datalint.engine.reading import ReadFile
 from datalint.findings import empty, ordered
 from datalint.fingerprint import VERSION
+from datalint.spool import Scratch, half_of_memory
 
 
 @dataclass(frozen=True)
@@ -34,21 +35,21 @@ def run(
     """Read every file once, map, meet, finish.
 
     `fingerprints` asks for the names of the rows found; `repair` changes blocks as they are read (cleaning looks at
-    its own result that way); `progress` is told how many bytes more have been dealt with.
+    its own result that way); `progress` is told how many bytes more have been dealt with. What is to meet waits in
+    memory up to a quarter of the plan's memory limit, then in TMPDIR.
     """
     findings: list[pl.DataFrame] = []
-    mapped: dict[str, list[Mapped]] = {rule.code: [] for rule in plan.rules if rule.gathers}
     files = []
-    with _without_gc():
+    with _without_gc(), Scratch(plan.memory_limit or half_of_memory()) as scratch:
+        gathered = Gathered(plan.rules, scratch)
         for job in plan.jobs:
-            done = map_file(job, plan.ready[job.index], fingerprints=fingerprints, repair=repair, progress=progress)
+            rules = plan.ready[job.index]
+            done = map_file(job, rules, gathered, fingerprints=fingerprints, repair=repair, progress=progress)
             files.append(done.file)
             findings += done.findings
-            for code, item in done.mapped:
-                mapped[code].append(item)
         for rule in plan.rules:
-            if rule.gathers and mapped[rule.code]:
-                findings.append(as_findings(meet(rule, mapped.pop(rule.code), files), rule))
+            if rule.gathers:
+                findings.append(as_findings(gathered.meet(rule, files), rule))
     return Outcome(_located(pl.concat([empty(), *findings]), files), files)
 
 

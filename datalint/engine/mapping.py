@@ -1,6 +1,6 @@
 """One file mapped: every block is read once, and all rules look at it while it is at hand.
 
-`map_file` is a plain function of values that can be sent to another process; what it returns is small.
+`map_file` is a plain function of values; what it leaves is small or, above the memory limit, on disk.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from typing import Protocol
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.engine.meet import Mapped
+from datalint.engine.meet import Gathered
 from datalint.engine.plan import Job
 from datalint.engine.reading import Lines, ReadFile
 from datalint.findings import standard
@@ -32,25 +32,24 @@ class Repair(Protocol):
 
 @dataclass(frozen=True)
 class MappedFile:
-    """What mapping a file leaves: what was learned of it, finished findings, and by rule what is still to meet."""
+    """What was learned of a file, and its finished findings."""
 
     file: ReadFile
     findings: Sequence[pl.DataFrame]
-    mapped: Sequence[tuple[str, Mapped]]
 
 
 def map_file(
     job: Job,
     rules: Sequence[Rule],
+    gathered: Gathered,
     *,
     fingerprints: bool = False,
     repair: Repair | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> MappedFile:
-    """Read a file and map it by all rules. See `run` for the options."""
+    """Read a file and map it by all rules; what has to meet others goes to `gathered`. See `run` for the options."""
     lines, formats, columns, prints = Lines(), Counter[str](), dict[str, str](), list[bytes]()
     findings: list[pl.DataFrame] = []
-    mapped: list[tuple[str, Mapped]] = []
     rows = unreadable = done = 0
     size, sha256 = _file_digest(job)
     source = open_source(job.file.path, name=job.file.name)
@@ -70,7 +69,7 @@ def map_file(
             if frame.height:
                 placed = _placed(frame, job.index, block.first_row)
                 if rule.gathers:
-                    mapped.append((rule.code, Mapped(job.file.dataset, job.file.split, placed)))
+                    gathered.add(rule, job.file, placed)
                 else:
                     findings.append(as_findings(placed, rule))
         if progress:
@@ -83,7 +82,7 @@ def map_file(
     read_file = ReadFile(
         job.file, container, compression, rows, unreadable, formats, columns, size, sha256, lines, prints
     )
-    return MappedFile(read_file, findings, mapped)
+    return MappedFile(read_file, findings)
 
 
 def read(job: Job, repair: Repair | None = None) -> Iterator[Chunk]:
@@ -94,7 +93,7 @@ def read(job: Job, repair: Repair | None = None) -> Iterator[Chunk]:
 
 
 def _chunk(job: Job, block: Block) -> Chunk:
-    return Chunk(job.file, block, job.columns, job.format, job.target)
+    return Chunk(job.file, block, job.columns, job.format, job.target, job.large)
 
 
 def as_findings(frame: pl.DataFrame, rule: Rule) -> pl.DataFrame:

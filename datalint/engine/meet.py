@@ -1,22 +1,13 @@
-"""Mapped rows meet: those of one dataset (and split), in partitions by key; then reduce, then finish."""
+"""Mapped rows meet: those of one dataset (and split), in partitions by key."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import polars as pl
 
 from datalint.rule import Rule, Totals
 from datalint.source import DataFile
-
-
-@dataclass(frozen=True, slots=True)
-class Mapped:
-    """What one rule's map left of one chunk."""
-
-    dataset: str
-    split: str
-    frame: pl.DataFrame
+from datalint.spool import Scratch, Spool
 
 
 class Counted(Protocol):
@@ -33,34 +24,37 @@ class Counted(Protocol):
         ...
 
 
-def meet(rule: Rule, mapped: Sequence[Mapped], files: Sequence[Counted]) -> pl.DataFrame:
-    """Findings of a rule that looks beyond one chunk."""
-    found = []
-    for dataset, split, frame in _together(rule, mapped):
-        inside = {
-            index: read.rows
-            for index, read in enumerate(files)
-            if read.file.dataset == dataset and split in (read.file.split, None)
-        }
-        reduced = [rule.reduce(part) for part in partitions(frame, rule.key)]
-        left = pl.concat([part for part in reduced if part.height] or reduced[:1], how="diagonal_relaxed")
-        done = rule.finish(left, Totals(sum(inside.values()), inside)) if left.height else left
-        if done.height:
-            found.append(done)
-    return pl.concat(found, how="diagonal_relaxed") if found else pl.DataFrame()
+class Gathered:
+    """What the rules' maps have left so far, by rule, dataset and split; on disk where it is too much for memory."""
 
+    def __init__(self, rules: Sequence[Rule], scratch: Scratch) -> None:
+        self._scratch = scratch
+        self._groups: Mapping[str, dict[tuple[str, str | None], Spool]] = {r.code: {} for r in rules if r.gathers}
 
-def _together(rule: Rule, mapped: Sequence[Mapped]) -> Iterator[tuple[str, str | None, pl.DataFrame]]:
-    """(dataset, split or None for all splits, frame); across splits the frame has a `split` column."""
-    groups: dict[tuple[str, str | None], list[pl.DataFrame]] = {}
-    for item in mapped:
+    def add(self, rule: Rule, file: DataFile, frame: pl.DataFrame) -> None:
+        """What one rule's map left of one chunk. A rule that looks across splits gets a `split` column."""
         across = rule.within == "dataset"
-        frame = item.frame.with_columns(split=pl.lit(item.split)) if across else item.frame
-        groups.setdefault((item.dataset, None if across else item.split), []).append(frame)
-    for (dataset, split), frames in sorted(groups.items(), key=lambda g: (g[0][0], g[0][1] or "")):
-        yield dataset, split, pl.concat(frames, how="diagonal_relaxed")
+        group = (file.dataset, None if across else file.split)
+        spool = self._groups[rule.code].setdefault(group, Spool(self._scratch, rule.key))
+        spool.append(frame.with_columns(split=pl.lit(file.split)) if across else frame)
+        spools = [spool for groups in self._groups.values() for spool in groups.values()]
+        if sum(spool.held for spool in spools) > self._scratch.limit // 4:
+            for spool in spools:
+                spool.spill()
 
-
-def partitions(frame: pl.DataFrame, key: Sequence[str]) -> list[pl.DataFrame]:
-    """Rows with equal keys in one part. In memory one part is best; a shuffle over files has many."""
-    return [frame.drop_nulls(list(key))] if key else [frame]
+    def meet(self, rule: Rule, files: Sequence[Counted]) -> pl.DataFrame:
+        """Findings of a rule that looks beyond one chunk."""
+        found = []
+        groups = self._groups[rule.code]
+        for dataset, split in sorted(groups, key=lambda group: (group[0], group[1] or "")):
+            inside = {
+                index: read.rows
+                for index, read in enumerate(files)
+                if read.file.dataset == dataset and split in (read.file.split, None)
+            }
+            parts = groups.pop((dataset, split))
+            if parts.size:
+                done = rule.meet(parts, Totals(sum(inside.values()), inside))
+                if done.height:
+                    found.append(done)
+        return pl.concat(found, how="diagonal_relaxed") if found else pl.DataFrame()

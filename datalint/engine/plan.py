@@ -25,6 +25,7 @@ class Job:
     format: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     target: Target = field(default_factory=Target)
+    large: bool = False  # the run reads so much that compiled kernels pay
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,10 @@ class Plan:
     rules: Sequence[Rule]
     ready: Mapping[int, tuple[Rule, ...]]  # job index -> rules that map its chunks
     lacking: Mapping[str, tuple[str, ...]]
+    memory_limit: int | None = None  # bytes; None: half of what there is
 
 
-def plan(jobs: Sequence[Job], rules: Sequence[Rule]) -> Plan:
+def plan(jobs: Sequence[Job], rules: Sequence[Rule], memory_limit: int | None = None) -> Plan:
     """Match rules with files. A rule that lacks an input everywhere is left out and named in `lacking`."""
     ready: dict[int, tuple[Rule, ...]] = {}
     missing: dict[str, tuple[str, ...]] = {}
@@ -57,7 +59,7 @@ def plan(jobs: Sequence[Job], rules: Sequence[Rule]) -> Plan:
                 here.append(rule)
         ready[job.index] = tuple(here)
     lacking = {code: lack for code, lack in missing.items() if code not in served}
-    return Plan(tuple(jobs), tuple(rules), ready, lacking)
+    return Plan(tuple(jobs), tuple(rules), ready, lacking, memory_limit)
 
 
 def _has(need: str, target: Target, splits: set[str]) -> bool:

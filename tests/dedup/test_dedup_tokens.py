@@ -6,7 +6,7 @@ from dedup_oracle import folded
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datalint.dedup.tokens import ROW_LIMIT, shingle, strip_boilerplate, tokenise
+from datalint.dedup.tokens import ROW_LIMIT, shingle, tokenise
 
 SPACED = st.text(st.sampled_from("abAB0\u0661 .,_-\u00e9\u0416\u03c3\u00a0\u2019\n\u00b2\U0001d7d8"), max_size=60)
 
@@ -69,32 +69,6 @@ def test_a_huge_row_is_compared_by_its_start_and_known_by_all_of_it():
     assert tokens.hashes[0] == tokens.hashes[2] != tokens.hashes[1]
     assert tokens.sizes.tolist() == [len(start) + 1, len(start) + 1, len(start) + 1, 1]
     assert tokens.tokens.lengths.max() <= ROW_LIMIT // 5 + 1
-
-
-def kept_lines(texts, share=0.01):
-    tokens = tokenise(pl.Series(texts))
-    lines = strip_boilerplate(tokens, np.arange(len(texts)), share)
-    return [
-        (lines.values[a:b] - tokens.first_line[i]).tolist()
-        for i, (a, b) in enumerate(zip(lines.offsets, lines.offsets[1:], strict=False))
-    ]
-
-
-def test_a_line_that_ten_rows_share_is_boilerplate():
-    shared = [f"You are a  HELPFUL assistant.\nquestion {i}\nquestion {i}" for i in range(10)]
-    assert kept_lines(shared) == [[1, 2]] * 10
-    assert kept_lines(shared[:9]) == [[0, 1, 2]] * 9
-
-
-def test_a_line_repeated_within_rows_counts_once_for_each():
-    texts = [f"yes\nyes\nanswer {i}" for i in range(6)]
-    assert kept_lines(texts) == [[0, 1, 2]] * 6
-
-
-def test_in_larger_sets_the_share_decides():
-    texts = [f"{'shared' if i < 39 else 'own ' + str(i)}\nrow {i}" for i in range(2000)]
-    assert kept_lines(texts, share=0.02)[0] == [0, 1]
-    assert kept_lines(texts, share=0.0195)[0] == [1]
 
 
 def test_shingles_never_cross_rows():

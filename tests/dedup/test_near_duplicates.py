@@ -86,9 +86,9 @@ def test_a_row_goes_only_for_a_longer_row_that_stays(seed):
     dropped = near_duplicates(pl.Series(rows)).dropped
     gone = set(dropped["row"].to_list())
     assert len(gone) == len(dropped)
-    for row, kept, jaccard, _ in dropped.rows():
+    for row, kept, *jaccards, _ in dropped.rows():
         assert kept not in gone
-        assert exact[min(row, kept), max(row, kept)][0] == jaccard
+        assert exact[min(row, kept), max(row, kept)] == tuple(jaccards)
         assert len(folded(rows[row]).encode()) <= len(folded(rows[kept]).encode())
 
 
@@ -108,6 +108,30 @@ def test_the_order_of_rows_does_not_matter(seed, rng):
     assert by_content(rows) == by_content(shuffled)
 
 
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 2**32), st.integers(1, 40), st.sampled_from([1 << 30, 1 << 12, 1]), st.booleans())
+def test_neither_parts_nor_memory_nor_kernels_matter(seed, part, limit, compiled):
+    if compiled:
+        pytest.importorskip("numba")
+    rows = pl.Series(mixed_rows(seed, families=8), dtype=pl.String)
+    parts = (rows[start : start + part] for start in range(0, len(rows), part))
+    whole, cut = near_duplicates(rows), near_duplicates(parts, memory_limit=limit, compiled=compiled)
+    assert cut.pairs.equals(whole.pairs)
+    assert cut.dropped.equals(whole.dropped)
+
+
+def test_a_higher_threshold_needs_no_second_search():
+    rows = pl.Series(mixed_rows(1))
+    found, higher = near_duplicates(rows), near_duplicates(rows, threshold=0.9)
+    stricter = found.at(0.9)
+    assert 0 < len(stricter.pairs) < len(found.pairs)
+    assert set(stricter.pairs.rows()) <= set(found.pairs.rows())
+    assert stricter.dropped["jaccard"].min() >= 0.9
+    kept = set(stricter.dropped["kept"])
+    assert kept.isdisjoint(stricter.dropped["row"])
+    assert set(stricter.dropped["row"]) <= set(higher.dropped["row"]) | set(higher.dropped["kept"])
+
+
 def test_frames_have_fixed_columns_even_when_empty():
     for texts in ([], [None], ["", "a"], [BASE, BASE]):
         found = near_duplicates(pl.Series("t", texts, dtype=pl.String))
@@ -124,6 +148,8 @@ def test_frames_have_fixed_columns_even_when_empty():
             "row": pl.UInt32,
             "kept": pl.UInt32,
             "jaccard": pl.Float64,
+            "jaccard_2": pl.Float64,
+            "jaccard_numbers": pl.Float64,
             "cluster": pl.UInt32,
         }
 

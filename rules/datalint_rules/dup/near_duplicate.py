@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import polars as pl
+import polars.selectors as cs
 
 from datalint.chunk import Chunk
-from datalint.dedup import near_duplicates
+from datalint.dedup import Definition, duplicates_in, packed, places
 from datalint.rule import Fix, Rule, Totals, option
+from datalint.spool import Spool
 
 _WORDS = "the reservoir above the village was drained in spring so that divers could look for the missing church bell"
 _MORE = "which an old map places near the northern wall between two poplars and a boat house that nobody remembers"
@@ -42,7 +44,7 @@ class NearDuplicate(Rule):
 
     code, name = "DUP002", "near-duplicate"
     severity = "warning"
-    message = "near duplicate (Jaccard {jaccard:.2f}) of another row"
+    message = "near duplicate (Jaccard {jaccard:.2f}) of another row, which is no shorter and stays"
     fix = Fix("drop", "unsafe")
     fix_title = "keeps the longest"
     bad = [
@@ -69,25 +71,19 @@ class NearDuplicate(Rule):
     min_words: int = option(20, "Fewest words of a row that is compared.")
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        rows = [(c.row, c.text) for c in chunk.compared]
-        return pl.DataFrame(rows, schema={"row": pl.UInt32, "text": pl.String}, orient="row")
+        rows, texts = [c.row for c in chunk.compared], [c.text for c in chunk.compared]
+        return packed(rows, texts, large=chunk.large)
 
-    def finish(self, frame: pl.DataFrame, totals: Totals) -> pl.DataFrame:
-        frame = frame.sort("file", "row")
-        found = near_duplicates(
-            frame["text"],
-            threshold=self.threshold,
-            bigram_threshold=self.bigram_threshold,
-            number_threshold=self.number_threshold,
-            min_words=self.min_words,
-        ).dropped
-        here, there = frame[found["row"]], frame[found["kept"]]
-        return pl.DataFrame(
-            {
-                "file": here["file"],
-                "row": here["row"],
-                "related_file": there["file"],
-                "related_row": there["row"],
-                "jaccard": found["jaccard"],
-            }
+    def meet(self, parts: Spool, totals: Totals) -> pl.DataFrame:
+        definition = Definition(self.threshold, self.bigram_threshold, self.number_threshold, self.min_words)
+        found = duplicates_in(parts, definition).dropped
+        file, row = places(parts)
+        here, there = found["row"].to_numpy(), found["kept"].to_numpy()
+        return found.select(
+            pl.Series("file", file[here]),
+            pl.Series("row", row[here]),
+            pl.Series("related_file", file[there]),
+            pl.Series("related_row", row[there]),
+            cs.starts_with("jaccard"),
+            "cluster",
         )

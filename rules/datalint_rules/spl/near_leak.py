@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
+import polars.selectors as cs
 
 from datalint.chunk import Chunk
-from datalint.dedup import near_matches
+from datalint.dedup import Definition, matches_in, packed, places
 from datalint.rule import Fix, Rule, Sample, Totals, none, option
+from datalint.spool import Spool
 
 _ASKED = (
     "A train leaves the northern station at seven in the morning with two hundred passengers, stops in four villages "
@@ -42,7 +45,7 @@ class NearLeak(Rule):
 
     code, name = "SPL002", "near-leak"
     severity = "warning"
-    message = "the evaluation split asks nearly the same (Jaccard {jaccard:.2f})"
+    message = "the evaluation split asks nearly the same (Jaccard {jaccard_1:.2f})"
     fix = Fix("drop", "unsafe")
     fix_title = "drops the training row"
     needs = ("eval",)
@@ -83,32 +86,20 @@ class NearLeak(Rule):
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
         asked = [(c.row, c.contexts[-1][0]) for c in chunk.compared if c.contexts]
-        texts = [
-            (row, "\n".join(turn.content for turn in chunk.turn_lists[row][: end or None] if turn.content))
-            for row, end in asked
-        ]
-        return pl.DataFrame(texts, schema={"row": pl.UInt32, "text": pl.String}, orient="row") if texts else none()
+        texts = ["\n".join(t.content for t in chunk.turn_lists[row][: end or None] if t.content) for row, end in asked]
+        return packed([row for row, _ in asked], texts, large=chunk.large) if texts else none()
 
-    def finish(self, frame: pl.DataFrame, totals: Totals) -> pl.DataFrame:
-        frame = frame.sort("file", "row")
-        train, held = (frame.filter(pl.col("split") == split) for split in ("train", "eval"))
-        if not train.height or not held.height:
-            return none()
-        found = near_matches(
-            train["text"],
-            held["text"],
-            threshold=self.threshold,
-            bigram_threshold=self.bigram_threshold,
-            number_threshold=self.number_threshold,
-            min_words=self.min_words,
-        )
-        here, there = train[found["row"]], held[found["match"]]
-        return pl.DataFrame(
-            {
-                "file": here["file"],
-                "row": here["row"],
-                "related_file": there["file"],
-                "related_row": there["row"],
-                "jaccard": found["jaccard_1"],
-            }
+    def meet(self, parts: Spool, totals: Totals) -> pl.DataFrame:
+        splits = [np.repeat(frame["split"] == "train", len(frame["rows"][0]) // 4) for frame in parts.frames()]
+        ours = np.concatenate(splits)
+        definition = Definition(self.threshold, self.bigram_threshold, self.number_threshold, self.min_words)
+        found = matches_in(parts, ours, definition)
+        file, row = places(parts)
+        here, there = found["row"].to_numpy(), found["match"].to_numpy()
+        return found.select(
+            pl.Series("file", file[here]),
+            pl.Series("row", row[here]),
+            pl.Series("related_file", file[there]),
+            pl.Series("related_row", row[there]),
+            cs.starts_with("jaccard"),
         )

@@ -1,0 +1,87 @@
+"""Tokens of many rows as one row of a frame: what waits between reading and comparing, and goes through a file."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, Protocol
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from datalint.dedup.ragged import I64, U32, Ragged
+from datalint.dedup.tokens import Tokens
+
+COLUMNS: Final[dict[str, Any]] = {
+    "rows": np.uint32,
+    "hashes": np.uint64,
+    "sizes": np.int64,
+    "spaced": np.bool_,
+    "lines": np.uint64,
+    "lines_per_row": np.uint32,
+    "tokens": np.uint32,
+    "tokens_per_line": np.uint32,
+}
+
+
+class Parts(Protocol):
+    """Frames of one row a part (see `pack`), in the order of the rows, to be gone through again and again."""
+
+    def frames(self, *columns: str) -> Iterable[pl.DataFrame]:
+        """The parts; only some columns if they are named."""
+        ...
+
+
+def pack(tokens: Tokens, rows: NDArray[Any] | None = None) -> pl.DataFrame:
+    """The arrays of `tokens` as bytes, one column each (little-endian, as every machine that polars runs on).
+
+    Args:
+        tokens: n rows.
+        rows: shape (n,), the numbers that they have where they come from; by default 0, 1, 2, ...
+
+    """
+    count = len(tokens.hashes)
+    arrays: list[NDArray[Any]] = [
+        np.arange(count) if rows is None else rows,
+        tokens.hashes,
+        tokens.sizes,
+        tokens.spaced,
+        tokens.lines,
+        np.diff(tokens.first_line),
+        tokens.tokens.values,
+        tokens.tokens.lengths,
+    ]
+    named = zip(COLUMNS.items(), arrays, strict=True)
+    return pl.DataFrame({name: [array.astype(dtype, copy=False).tobytes()] for (name, dtype), array in named})
+
+
+def unpack(parts: Parts) -> Iterator[Tokens]:
+    """The tokens of each part."""
+    names = [name for name in COLUMNS if name != "rows"]
+    for arrays in columns(parts, *names):
+        found = dict(zip(names, arrays, strict=True))
+        yield Tokens(
+            tokens=Ragged.of(found["tokens"], found["tokens_per_line"]),
+            lines=found["lines"],
+            first_line=np.concatenate(([0], np.cumsum(found["lines_per_row"], dtype=np.int64))),
+            hashes=found["hashes"],
+            sizes=found["sizes"],
+            spaced=found["spaced"],
+        )
+
+
+def columns(parts: Parts, *names: str) -> Iterator[list[NDArray[Any]]]:
+    """Some arrays of each part."""
+    for frame in parts.frames(*names):
+        cells = [frame[name].to_list() for name in names]
+        for row in zip(*cells, strict=True):
+            yield [np.frombuffer(cell, COLUMNS[name]) for name, cell in zip(names, row, strict=True)]
+
+
+def places(parts: Parts) -> tuple[U32, I64]:
+    """For each row its file and its number there, of parts with the columns `file` and `row` (that of the first)."""
+    files, rows = [np.zeros(0, np.uint32)], [np.zeros(0, np.int64)]
+    for frame in parts.frames("file", "row", "rows"):
+        for file, first, local in frame.select("file", "row", "rows").iter_rows():
+            numbers = np.frombuffer(local, np.uint32)
+            files.append(np.full(len(numbers), file, np.uint32))
+            rows.append(numbers.astype(np.int64) + first)
+    return np.concatenate(files), np.concatenate(rows)

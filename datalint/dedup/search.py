@@ -1,0 +1,97 @@
+"""The search: from buckets to verified pairs, within one set of rows or between two."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from datalint.dedup.cluster import groups
+from datalint.dedup.compare import Pairs
+from datalint.dedup.lsh import Runs, candidates, pack, unpack
+from datalint.dedup.pool import Pool
+from datalint.dedup.ragged import I64, U64, Bool, among, distinct
+
+WINDOWS: Final = ((1, 1), (2, 3), (4, 12))
+"""Places apart in a band bucket, from nearest to farthest; each step skips what is linked already."""
+
+_PROPOSED: Final = 1 << 22
+"""Pairs that wait to be verified, at most: 32 MiB."""
+
+_SEEN: Final = 1 << 25
+"""Pairs remembered so that they are verified once: 256 MiB. Forgetting them costs time and changes no answer."""
+
+
+def links(pool: Pool) -> Pairs:
+    """Verified pairs that link all near rows of a pool, as far as the windows reach.
+
+    A bucket of m rows holds m^2 / 2 pairs. Only neighbours are compared, up to 12 places apart: who is linked already
+    is not compared again, so one giant bucket of copies costs one comparison a row.
+    """
+    runs = list(pool.buckets())
+    found, seen = Pairs.none(), np.zeros(0, np.uint64)
+    for nearest, farthest in WINDOWS:
+        label = groups(len(pool), found.packed)
+        verified = [found]
+        for proposed in _batches(candidates(run, d) for run in runs for d in range(nearest, farthest + 1)):
+            left, right = unpack(proposed)
+            new = proposed[(label[left] != label[right]) & ~among(proposed, seen)]
+            verified.append(pool.verify(new))
+            seen = np.sort(np.concatenate((seen, new))) if len(seen) < _SEEN else new
+        found = Pairs.joined(verified)
+    return found
+
+
+def matches(pool: Pool, ours: Bool, theirs: Bool) -> Pairs:
+    """Verified pairs of a row of ours and a row of theirs.
+
+    Each of our rows is compared with the six rows of theirs before and behind it in each of its buckets.
+
+    Args:
+        pool: n rows, of both sides.
+        ours: shape (n,), by the pool's numbers.
+        theirs: shape (n,), by the pool's numbers.
+
+    """
+    seen = np.zeros(0, np.uint64)
+    verified = [Pairs.none()]
+    for proposed in _batches(part for run in pool.buckets() for part in _across(run, ours, theirs)):
+        new = proposed[~among(proposed, seen)]
+        verified.append(pool.verify(new))
+        seen = np.sort(np.concatenate((seen, new))) if len(seen) < _SEEN else new
+    return Pairs.joined(verified)
+
+
+def _across(runs: Runs, ours: Bool, theirs: Bool) -> Iterator[U64]:
+    """Pairs of a row of ours with the nearest of theirs in its run."""
+    row = runs.row.astype(np.int64)
+    places = np.flatnonzero(theirs[row])
+    wanted = np.flatnonzero(ours[row])
+    behind = np.searchsorted(places, wanted)
+    for step in range(-WINDOWS[-1][1] // 2, WINDOWS[-1][1] // 2):
+        other = behind + step
+        inside = (other >= 0) & (other < len(places))
+        mine, their = wanted[inside], places[other[inside]]
+        same = (runs.run[mine] == runs.run[their]) & (row[mine] != row[their])
+        yield pack(row[mine[same]], row[their[same]])
+
+
+def _batches(parts: Iterator[U64]) -> Iterator[U64]:
+    """Sorted distinct pairs, in batches that fit in memory."""
+    waiting: list[U64] = []
+    total = 0
+    for part in parts:
+        waiting.append(part)
+        total += len(part)
+        if total > _PROPOSED:
+            yield distinct(np.concatenate(waiting))
+            waiting, total = [], 0
+    if total:
+        yield distinct(np.concatenate(waiting))
+
+
+def first_rows(pool: Pool, found: Pairs) -> I64:
+    """For each row of a pool the smallest number, in the input, among the rows that it is linked with."""
+    label = groups(len(pool), found.packed)
+    first: I64 = np.full(len(pool), np.iinfo(np.int64).max)
+    np.minimum.at(first, label, pool.number)
+    return first[label]
