@@ -114,6 +114,15 @@ class Spool:
             yield from (_read(file, number, columns) for number in range(len(file.counts)))
         yield from (pl.DataFrame([frame[c] for c in columns]) if columns else frame for frame in self._frames)
 
+    def drain(self) -> Iterator[pl.DataFrame]:
+        """As `frames`, for the last time: what has been gone through is let go."""
+        for file in self._files:
+            yield from (_read(file, number, ()) for number in range(len(file.counts)))
+            file.path.unlink()
+        waiting, self._frames, self._files, self.held = self._frames[::-1], [], [], 0
+        while waiting:
+            yield waiting.pop()
+
     def partitions(self) -> Iterator[pl.DataFrame]:
         """All rows, those with equal keys in one frame. In memory one partition is best."""
         if not self._files:

@@ -154,7 +154,7 @@ def near_matches(
 
 
 def duplicates_in(parts: Spool, definition: Definition, make: Kernels | None = None) -> NearDuplicates:
-    """`near_duplicates` of rows that are tokenised and packed already."""
+    """`near_duplicates` of rows that are tokenised and packed already; empties `parts`."""
     known = survey(parts, definition.boilerplate_share)
     make = make or kernels(parts.size)
     pairs, dropped = [pl.DataFrame(schema=_PAIRS)], [pl.DataFrame(schema=_DROPPED)]
@@ -175,7 +175,7 @@ def duplicates_in(parts: Spool, definition: Definition, make: Kernels | None = N
 
 
 def matches_in(parts: Spool, ours: Bool, definition: Definition, make: Kernels | None = None) -> pl.DataFrame:
-    """`near_matches` of rows that are packed already; `ours`, shape (n,), marks those of the first side.
+    """`near_matches` of rows that are packed already; empties `parts`. `ours`, shape (n,), marks the first side's rows.
 
     Returns the columns of `near_matches`; `match` counts the rows of both sides.
     """

@@ -1,6 +1,6 @@
 """Tokens of many rows as one row of a frame: what waits between reading and comparing, and goes through a file."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -53,10 +53,10 @@ def pack(tokens: Tokens, rows: NDArray[Any] | None = None) -> pl.DataFrame:
     return pl.DataFrame({name: [array.astype(dtype, copy=False).tobytes()] for (name, dtype), array in named})
 
 
-def unpack(parts: Parts) -> Iterator[Tokens]:
+def unpack(frames: Iterable[pl.DataFrame]) -> Iterator[Tokens]:
     """The tokens of each part."""
     names = [name for name in COLUMNS if name != "rows"]
-    for arrays in columns(parts, *names):
+    for arrays in _arrays(frames, names):
         found = dict(zip(names, arrays, strict=True))
         yield Tokens(
             tokens=Ragged.of(found["tokens"], found["tokens_per_line"]),
@@ -70,7 +70,11 @@ def unpack(parts: Parts) -> Iterator[Tokens]:
 
 def columns(parts: Parts, *names: str) -> Iterator[list[NDArray[Any]]]:
     """Some arrays of each part."""
-    for frame in parts.frames(*names):
+    return _arrays(parts.frames(*names), names)
+
+
+def _arrays(frames: Iterable[pl.DataFrame], names: Sequence[str]) -> Iterator[list[NDArray[Any]]]:
+    for frame in frames:
         cells = [frame[name].to_list() for name in names]
         for row in zip(*cells, strict=True):
             yield [np.frombuffer(cell, COLUMNS[name]) for name, cell in zip(names, row, strict=True)]

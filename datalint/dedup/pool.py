@@ -9,7 +9,7 @@ from datalint.dedup.compare import Pairs, Rows, Thresholds, sets_of, similar
 from datalint.dedup.kernels import Kernels
 from datalint.dedup.lsh import Runs, buckets, rows_per_band, unpack
 from datalint.dedup.packed import unpack as tokens_of
-from datalint.dedup.ragged import I64, U64, Ragged, distinct, ranges, spans
+from datalint.dedup.ragged import I64, U32, U64, Ragged, distinct, joined, ranges, spans
 from datalint.dedup.store import Keys, Sequences
 from datalint.dedup.survey import Survey, strip_boilerplate
 from datalint.spool import Scratch, Spool
@@ -34,7 +34,7 @@ class Pool:
         self._spaced, self._kernels, self._scratch = spaced, kernels, scratch
         limit = scratch.limit // 8
         self._sequences, self._keys = Sequences(scratch, limit), Keys(scratch, limit)
-        self._sets: list[Ragged] = []
+        self._sets: list[U32] = []
         self._rows: Rows | None = None
         self._numbers, self._set_sizes = list[I64](), list[I64]()
         self._waiting: list[tuple[Ragged, I64]] = []
@@ -57,7 +57,8 @@ class Pool:
         self._place = order
         self.set_sizes: I64 = np.concatenate([np.zeros(0, np.int64), *self._set_sizes])[order]
         if self._sets:
-            sets, self._sets = Ragged.joined(self._sets), []
+            lengths = np.concatenate(self._set_sizes)
+            sets = Ragged.of(joined(self._sets, np.uint32), lengths)
             self._rows = Rows.of(self._sequences.whole(), sets, spaced=self._spaced, kernels=self._kernels)
 
     def __len__(self) -> int:
@@ -112,15 +113,18 @@ class Pool:
         if self._sequences.spilled:
             self._sets = []  # made again from the sequences of the few rows that are compared
         else:
-            self._sets.append(sets)
+            self._sets.append(sets.values)
 
 
 def pools(parts: Spool, known: Survey, min_words: int, thresholds: Thresholds, make: Kernels) -> list[Pool]:
-    """The rows that are long enough, one of each content: those with spaces between words, and those without."""
+    """The rows that are long enough, one of each content: those with spaces between words, and those without.
+
+    Empties `parts`: tokens that went into a pool, or do not count, are not needed twice.
+    """
     kinds = (True, False)
     found = [Pool(spaced=kind, thresholds=thresholds, kernels=make, scratch=parts.scratch) for kind in kinds]
     start = 0
-    for tokens in tokens_of(parts):
+    for tokens in tokens_of(parts.drain()):
         rows = np.flatnonzero(known.first[start : start + len(tokens.hashes)])
         for pool, spaced in zip(found, kinds, strict=True):
             mine = rows[tokens.spaced[rows] == spaced]

@@ -55,6 +55,17 @@ def distinct(values: U64) -> U64:
     return ordered[run_starts(ordered)]
 
 
+def joined(parts: list[NDArray[Any]], dtype: Any) -> NDArray[Any]:
+    """The parts one after the other. Empties the list on the way, so that there are never two copies of all."""
+    whole = np.empty(sum(map(len, parts)), dtype)
+    done = len(whole)
+    while parts:
+        part = parts.pop()
+        whole[done - len(part) : done] = part
+        done -= len(part)
+    return whole
+
+
 def among(values: U64, ordered: U64) -> Bool:
     """True where a value stands among the `ordered` ones; shape of values."""
     if not len(ordered):

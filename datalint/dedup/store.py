@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from datalint.dedup.ragged import I64, U32, U64, Ragged, ranges, spans
+from datalint.dedup.ragged import I64, U32, U64, Ragged, joined, ranges, spans
 from datalint.errors import InputError
 from datalint.spool import Scratch
 
@@ -51,7 +51,7 @@ class Array:
         if self._path is not None:
             return self.between(0, self.length)
         if len(self._parts) != 1:
-            self._parts = [np.concatenate([np.zeros(0, self.dtype), *self._parts])]
+            self._parts = [joined(self._parts, self.dtype)]
         return self._parts[0]
 
     def between(self, start: int, stop: int) -> NDArray[Any]:

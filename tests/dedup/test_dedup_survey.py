@@ -84,7 +84,7 @@ def test_packed_tokens_come_back():
     texts = pl.Series(["a b\nc", None, "", "\u4eba\u4eba 12"])
     tokens, spool = tokenise(texts), Spool(Scratch())
     spool.append(pack(tokens))
-    (back,) = unpack(spool)
+    (back,) = unpack(spool.frames())
     for name in ("lines", "first_line", "hashes", "sizes", "spaced"):
         assert np.array_equal(getattr(back, name), getattr(tokens, name))
     assert np.array_equal(back.tokens.values, tokens.tokens.values)

@@ -76,8 +76,8 @@ class NearDuplicate(Rule):
 
     def meet(self, parts: Spool, totals: Totals) -> pl.DataFrame:
         definition = Definition(self.threshold, self.bigram_threshold, self.number_threshold, self.min_words)
-        found = duplicates_in(parts, definition).dropped
         file, row = places(parts)
+        found = duplicates_in(parts, definition).dropped
         here, there = found["row"].to_numpy(), found["kept"].to_numpy()
         return found.select(
             pl.Series("file", file[here]),

@@ -93,8 +93,8 @@ class NearLeak(Rule):
         splits = [np.repeat(frame["split"] == "train", len(frame["rows"][0]) // 4) for frame in parts.frames()]
         ours = np.concatenate(splits)
         definition = Definition(self.threshold, self.bigram_threshold, self.number_threshold, self.min_words)
-        found = matches_in(parts, ours, definition)
         file, row = places(parts)
+        found = matches_in(parts, ours, definition)
         here, there = found["row"].to_numpy(), found["match"].to_numpy()
         return found.select(
             pl.Series("file", file[here]),
