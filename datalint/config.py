@@ -35,6 +35,7 @@ class Dataset(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields
     max_length: int | None = None
     loss: Loss | None = None
     profile: str | None = None
+    against: str | None = None
 
 
 class Config(Dataset, frozen=True, rename="kebab", forbid_unknown_fields=True):

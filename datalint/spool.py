@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import BinaryIO, Final, Self
 
 import polars as pl
 
@@ -56,12 +56,16 @@ class Scratch:
         self._stack.close()
         self._folder = None
 
+    def open(self) -> BinaryIO:
+        """A new file for writing and reading, closed and gone with this object."""
+        return self._stack.enter_context(self.file().open("x+b"))
+
     def file(self) -> Path:
         """A name for a new file. The folder is under TMPDIR and goes away with this object."""
         if self._folder is None:
             self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="datalint-")))
         self._count += 1
-        return self._folder / f"{self._count}.arrow"
+        return self._folder / str(self._count)
 
 
 @dataclass(frozen=True)

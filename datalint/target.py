@@ -25,6 +25,7 @@ class Target:
     max_length: int | None = None
     loss: str | None = None  # assistant, completion, all; None: what fits the format
     profile: str | None = None
+    against: str | None = None  # the index of rows seen before: a folder, or a server's address
 
     @cached_property
     def template(self) -> "ChatTemplate | None":
@@ -42,3 +43,10 @@ class Target:
         from datalint.tokens import load_tokenizer
 
         return None if self.tokenizer_dir is None else load_tokenizer(self.tokenizer_dir)
+
+    @cached_property
+    def indexed(self) -> bool:
+        """Whether there is an index. Raises UsageError or InputError if it cannot be opened."""
+        from datalint.index import open_index
+
+        return self.against is not None and open_index(self.against) is not None

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from datalint.config import load
+from datalint.indexing import add_to_index
 from datalint.rule import SECTIONS, Rule, Sample
 from datalint.run import check
 
@@ -57,7 +59,18 @@ def write_sample(sample: Any, folder: Path) -> Mapping[str, Any]:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(_bytes(content))
-    return sample.options if isinstance(sample, Sample) else {}
+    options = dict(sample.options) if isinstance(sample, Sample) else {}
+    if isinstance(rows := options.get("against"), list):  # an index holds no text, so a sample gives its rows
+        options["against"] = str(_indexed(rows, folder / "seen.idx"))
+    return options
+
+
+def _indexed(rows: list[Any], index: Path) -> Path:
+    with tempfile.TemporaryDirectory(prefix="datalint-") as name:
+        path = Path(name) / "rows.jsonl"
+        path.write_bytes(_bytes(rows))
+        add_to_index([path], load(isolated=True), index)
+    return index
 
 
 def _bytes(content: Any) -> bytes:

@@ -63,7 +63,7 @@ def test_the_folder_goes_away_and_is_made_only_when_needed(tmp_path, monkeypatch
         assert list(tmp_path.iterdir()) == []
         spool.spill()
         assert spool.held == 0
-        assert len(list(tmp_path.glob("datalint-*/*.arrow"))) == 1
+        assert len(list(tmp_path.glob("datalint-*/*"))) == 1
     assert list(tmp_path.iterdir()) == []
 
 

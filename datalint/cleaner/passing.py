@@ -65,7 +65,7 @@ class ArrowRows:
 def _batches(path: Path) -> "Iterator[pa.RecordBatch]":
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
         for group in range(file.num_row_groups):
             # What a row takes is not in the metadata: a dictionary lets a few bytes stand for megabytes.
             probe = next(file.iter_batches(_PROBE, row_groups=[group]), None)

@@ -132,7 +132,7 @@ def _batches(path: Path, columns: list[str] | None = None) -> "Iterator[pa.Recor
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path, page_checksum_verification=True)
+        file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}); the folder is not whole") from None
     with file:

@@ -14,6 +14,7 @@ from datalint.cli.options import config_options, data_options, memory_option, pr
 @click.argument("paths", nargs=-1, type=click.Path())
 @rule_options
 @data_options
+@click.option("--against", metavar="WHERE", help="An index of earlier rows (`datalint index add`): report repeats.")
 @click.option(
     "--scope",
     default="all",

@@ -89,14 +89,15 @@ class Pool:
         if self._rows is not None:
             yield pairs, self._rows, left, right
             return
-        lengths = np.diff(self._sequences.offsets)
+        lengths, found = np.diff(self._sequences.offsets), np.empty(len(self), np.int32)
         for start, stop in spans(lengths[left] + lengths[right], max(_PART, self._scratch.limit // 128)):
             one, other = left[start:stop], right[start:stop]
             rows = distinct(np.concatenate((one, other)).astype(np.uint64)).astype(np.int64)
             sequences = self._sequences.take(rows)
             sets = sets_of(sequences, spaced=self._spaced)
             ready = Rows.of(sequences, sets, spaced=self._spaced, kernels=self._kernels)
-            yield pairs[start:stop], ready, np.searchsorted(rows, one), np.searchsorted(rows, other)
+            found[rows] = np.arange(len(rows))
+            yield pairs[start:stop], ready, found[one].astype(np.int64), found[other].astype(np.int64)
 
     def _make_ready(self) -> None:
         if not self._waiting:

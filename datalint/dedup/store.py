@@ -1,8 +1,8 @@
 """Token sequences and band keys of rows, in memory or, above a limit, on disk."""
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,10 @@ from datalint.dedup.ragged import I64, U32, U64, Ragged, joined, ranges, spans
 from datalint.errors import InputError
 from datalint.spool import Scratch
 
-_GAP: Final = 1 << 12
-"""Values (16 KiB) that are read in vain rather than with a second call."""
+_GAP: Final = 1 << 13
+"""Values (32 KiB) that are read in vain rather than with a second call."""
+
+_CALL: Final = 1 << 30
 
 _SPAN: Final = 1 << 22
 """Values read by one call at most: 16 MiB."""
@@ -26,29 +28,29 @@ class Array:
         self.length = 0
         self._scratch, self._limit = scratch, limit
         self._parts: list[NDArray[Any]] = []
-        self._path: Path | None = None
+        self._file: BinaryIO | None = None
 
     @property
     def spilled(self) -> bool:
         """Whether it is in a file."""
-        return self._path is not None
+        return self._file is not None
 
     def append(self, values: NDArray[Any]) -> None:
         """More values at the end."""
         self.length += len(values)
-        if self._path is None and self.length * self.dtype.itemsize <= self._limit:
+        if self._file is None and self.length * self.dtype.itemsize <= self._limit:
             self._parts.append(values)
             return
         waiting, self._parts = [*self._parts, values], []
-        if self._path is None:
-            self._path = self._scratch.file()
-        with self._path.open("ab") as file:
-            for part in waiting:
-                file.write(np.ascontiguousarray(part, self.dtype).data)
+        if self._file is None:
+            self._file = self._scratch.open()
+        for part in waiting:
+            self._file.write(np.ascontiguousarray(part, self.dtype).data)
+        self._file.flush()
 
     def whole(self) -> NDArray[Any]:
         """All values; of what is in memory always the same array."""
-        if self._path is not None:
+        if self._file is not None:
             return self.between(0, self.length)
         if len(self._parts) != 1:
             self._parts = [joined(self._parts, self.dtype)]
@@ -56,11 +58,17 @@ class Array:
 
     def between(self, start: int, stop: int) -> NDArray[Any]:
         """Values start to stop."""
-        if self._path is None:
+        if self._file is None:
             return self.whole()[start:stop]
-        values = np.fromfile(self._path, self.dtype, stop - start, offset=start * self.dtype.itemsize)
+        size = self.dtype.itemsize
+        # One call gives 2 GiB at most.
+        read = [
+            os.pread(self._file.fileno(), min(_CALL, stop * size - at), at)
+            for at in range(start * size, stop * size, _CALL)
+        ]
+        values = np.frombuffer(read[0] if len(read) == 1 else b"".join(read), self.dtype)
         if len(values) != stop - start:
-            raise InputError(f"{self._path}: {len(values)} values came back of {stop - start}: is the disk failing?")
+            raise InputError(f"TMPDIR: {len(values)} values came back of {stop - start}: is the disk failing?")
         return values
 
 

@@ -13,6 +13,7 @@ HINTS = {
     "max-length": "the trainer's limit (--max-length N)",
     "eval": "an evaluation split (--eval FILE)",
     "reference": "a reference file (--reference FILE)",
+    "index": "an index of earlier rows (--against WHERE)",
 }
 
 
@@ -69,4 +70,6 @@ def _has(need: str, target: Target, splits: set[str]) -> bool:
         return target.tokenizer is not None
     if need == "max-length":
         return target.max_length is not None
+    if need == "index":
+        return target.indexed
     return need in splits

@@ -56,7 +56,7 @@ class ParquetSource:
         undecodable = Undecodable()
         faults: tuple[Fault, ...] = ()
         try:
-            with pq.ParquetFile(self.path, page_checksum_verification=True) as file:
+            with pq.ParquetFile(self.path, page_checksum_verification=True, pre_buffer=False) as file:
                 marks = _marks(file)
                 for group in range(file.num_row_groups):
                     for batch in file.iter_batches(_batch_rows(file, group), row_groups=[group]):

@@ -39,6 +39,23 @@ def test_findings_do_not_depend_on_how_the_file_is_cut_into_chunks(tmp_path, mon
     assert {line[0] for line in whole} >= {"FMT011", "DUP001", "DUP002"}
 
 
+@pytest.mark.parametrize("limit", ["1", "20kB"])
+def test_findings_do_not_depend_on_the_memory_limit(tmp_path, monkeypatch, limit) -> None:
+    made = rows(3, 1200)
+    answers = [{"prompt": row["prompt"], "completion": f"no {i}"} for i, row in enumerate(made[:50])]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in made + answers))
+    (tmp_path / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in made[1100:]))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    monkeypatch.setattr(mapping, "gather", functools.partial(gather, rows=100, size=1 << 30))
+    whole = check(str(tmp_path), isolated=True)
+    spilled = check(str(tmp_path), isolated=True, memory_limit=limit)
+    assert spilled.found.equals(whole.found)
+    assert {"DUP001", "DUP002", "SPL001", "SPL002", "CON001"} <= set(whole.found["rule"])
+    assert list(scratch.iterdir()) == []
+
+
 def test_a_dataset_may_lie_in_one_file_or_in_several(tmp_path) -> None:
     made = [json.dumps(row) + "\n" for row in rows(2, 300)]
     (tmp_path / "one").mkdir()
