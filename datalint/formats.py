@@ -59,7 +59,7 @@ UNKNOWN = Shape("unknown", {})
 class _Columns(dict[str, str]):
     """Our field -> the column of a row that stands for it. Compared by identity: `_columns` makes each only once."""
 
-    __hash__ = object.__hash__  # type: ignore[assignment]
+    __hash__ = object.__hash__  # type: ignore[assignment] # dict says None: unhashable
     __eq__ = object.__eq__
 
 

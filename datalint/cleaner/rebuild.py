@@ -158,7 +158,7 @@ def _packed(path: Path, compression: str | None) -> Iterator[IO[bytes]]:
     with path.open("xb") as raw:
         if compression == "gzip":
             with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream:
-                yield stream  # type: ignore[misc]
+                yield stream  # type: ignore[misc] # it writes, but its stubs do not call it a BinaryIO
         elif compression == "zstd":
             with pa.CompressedOutputStream(raw, "zstd") as stream:
                 yield stream

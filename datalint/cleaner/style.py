@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -26,6 +26,8 @@ _INDENTED = re.compile(rb"[{\[](\r?\n)([ \t]+)\S.*?(?:\r?\n)([ \t]*)[}\]]$", re.
 
 Row = Mapping[str, Any]
 Dump = Callable[[Row], bytes]
+Padding = Literal["all", "spoken", "none"]
+_PADDINGS: Final[tuple[Padding, ...]] = ("spoken", "none", "all")
 
 
 class JsonStyle(msgspec.Struct, frozen=True, tag="json", kw_only=True):
@@ -36,7 +38,7 @@ class JsonStyle(msgspec.Struct, frozen=True, tag="json", kw_only=True):
     ascii: bool = False  # everything else as \\uXXXX
     slash: bool = False  # "/" as "\\/"
     nulls: bool = True  # columns that are null are written
-    padding: Literal["all", "spoken", "none"] = "spoken"  # null keys in messages that are written
+    padding: Padding = "spoken"  # null keys in messages that are written
     indent: str = ""
     margin: str = ""  # before every line of a record but the first
     newline: str = "\n"
@@ -76,9 +78,7 @@ def candidates(container: str, delimiter: str, sample: Sequence[bytes]) -> list[
         return [CsvStyle(delimiter=delimiter, quoted=quoted) for quoted in (False, True)]
     found: list[Style] = []
     for layout in _layouts(sample):
-        for ascii_only, slash, nulls, padding in product(
-            (False, True), (False, True), (True, False), ("spoken", "none", "all")
-        ):
+        for ascii_only, slash, nulls, padding in product((False, True), (False, True), (True, False), _PADDINGS):
             found.append(
                 JsonStyle(
                     comma=layout.comma,
@@ -89,7 +89,7 @@ def candidates(container: str, delimiter: str, sample: Sequence[bytes]) -> list[
                     ascii=ascii_only,
                     slash=slash,
                     nulls=nulls,
-                    padding=padding,  # type: ignore[arg-type]
+                    padding=padding,
                 )
             )
     return found

@@ -302,11 +302,12 @@ class RedisStore:
         try:
             yield
         except AuthenticationError as error:
-            raise InputError(f"{self.where}: the server wants another password (give it in {PASSWORD})") from error
+            raise InputError(f"{self.where}: wants a password, or another one: give it in {PASSWORD}") from error
         except LockError as error:
             raise InputError(f"{self.where}: others are writing to the index all the time; try again later") from error
         except RedisError as error:
-            what = str(error).splitlines()[0] if str(error) else type(error).__name__
+            # Of a batch of commands redis-py tells which one, in bytes, before it tells why.
+            what = str(error).rpartition(" of pipeline caused error: ")[2] or type(error).__name__
             raise InputError(f"{self.where}: the server does not answer as it should: {what}") from error
 
 

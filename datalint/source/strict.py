@@ -71,9 +71,12 @@ class _Reader:
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)
         if len(value) < len(pairs):
-            seen: set[str] = set()
-            key = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            self.doubled.append((value, key))
+            seen = set[str]()
+            for key, _ in pairs:
+                if key in seen:
+                    self.doubled.append((value, key))
+                    break
+                seen.add(key)
         return value
 
     def skip(self, at: int) -> int:

@@ -37,7 +37,7 @@ class _Worker:
     """One running process, the bytes that it sent but nobody has read, and what ends it."""
 
     process: subprocess.Popen[bytes]
-    stop: weakref.finalize  # type: ignore[type-arg]
+    stop: "weakref.finalize[..., object]"
     pending: bytearray = field(default_factory=bytearray)
 
     def send(self, data: bytes) -> None:

@@ -1,0 +1,142 @@
+"""The inner loops of the search, compiled by numba (the extra `[fast]`); the same answers as without."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datalint.dedup.compiled_text import kernel, tokenise
+from datalint.dedup.lsh import _MIX, FACTORS, PERMUTATIONS, SHIFTS
+from datalint.dedup.ragged import F64, I64, U32, U64, Ragged
+from datalint.dedup.tokens import _BASE
+from datalint.dedup.tokens import _MIX as _MIX_SHINGLE
+
+__all__ = ["band_keys", "bigram_jaccard", "jaccard", "tokenise"]
+
+_EMPTY: Final = np.uint32(0xFFFFFFFF)
+_13, _16 = np.uint32(13), np.uint32(16)
+_0, _1, _29, _32 = (np.uint64(n) for n in (0, 1, 29, 32))
+
+
+def band_keys(sets: Ragged, rows: int) -> U64:
+    """`datalint.dedup.lsh.band_keys`, compiled."""
+    bands = PERMUTATIONS // rows
+    used = bands * rows
+    keys = np.empty((bands, len(sets)), np.uint64)
+    _band_keys(*_arrays(sets), _fixed(FACTORS[:used]), _fixed(SHIFTS[:used]), np.empty(used, np.uint32), keys)
+    return keys
+
+
+def jaccard(sets: Ragged, left: I64, right: I64) -> F64:
+    """`datalint.dedup.ragged.jaccard`, compiled."""
+    result = np.empty(len(left))
+    _jaccard(*_arrays(sets), _fixed(left), _fixed(right), result)
+    return result
+
+
+def bigram_jaccard(sequences: Ragged, left: I64, right: I64) -> F64:
+    """Jaccard similarity of the sets of neighbouring tokens of rows left[p] and right[p]; 1 where there are none.
+
+    Equal to `jaccard(row_sets(shingle(sequences, 2)), left, right)`, but no set is built.
+    """
+    result = np.empty(len(left))
+    if len(left):
+        lengths = sequences.lengths
+        longest = int((lengths[left] + lengths[right]).max())
+        table = np.zeros(1 << (2 * longest).bit_length(), np.uint64)
+        _bigram_jaccard(*_arrays(sequences), _fixed(left), _fixed(right), table, result)
+    return result
+
+
+def _arrays(rows: Ragged) -> tuple[U32, I64]:
+    return _fixed(rows.values), _fixed(rows.offsets)
+
+
+def _fixed(values: NDArray[Any]) -> NDArray[Any]:
+    """The same values as the one type of array that kernels are compiled for: contiguous and read-only."""
+    fixed = np.ascontiguousarray(values).view()
+    fixed.flags.writeable = False
+    return fixed
+
+
+@kernel
+def _premix(value: np.uint32) -> np.uint32:
+    value = np.uint32((value ^ value >> _16) * np.uint32(0x85EBCA6B))
+    value = np.uint32((value ^ value >> _13) * np.uint32(0xC2B2AE35))
+    return np.uint32(value ^ value >> _16)
+
+
+@kernel
+def _band_keys(values: U32, offsets: I64, factors: U32, shifts: U32, signature: U32, keys: U64) -> None:
+    bands, count = keys.shape
+    rows = len(factors) // bands
+    for row in range(count):
+        signature[:] = _EMPTY
+        first, last = offsets[row], offsets[row + 1] - 1
+        # Four values at a time, so that most of the work happens in registers; the last may be taken repeatedly.
+        for at in range(first, last + 1, 4):
+            a, b = _premix(values[at]), _premix(values[min(at + 1, last)])
+            c, d = _premix(values[min(at + 2, last)]), _premix(values[min(at + 3, last)])
+            for p in range(len(factors)):
+                factor, shift = factors[p], shifts[p]
+                one = min(np.uint32(a * factor + shift), np.uint32(b * factor + shift))
+                other = min(np.uint32(c * factor + shift), np.uint32(d * factor + shift))
+                signature[p] = min(signature[p], one, other)
+        for band in range(bands):
+            key = np.uint64(band)
+            for p in range(band * rows, band * rows + rows):
+                key = (key ^ np.uint64(signature[p])) * _MIX
+                key ^= key >> _29
+            keys[band, row] = key
+
+
+@kernel
+def _jaccard(values: U32, offsets: I64, left: I64, right: I64, result: F64) -> None:
+    for p in range(len(left)):
+        a, last_a = np.uint64(offsets[left[p]]), np.uint64(offsets[left[p] + 1])
+        b, last_b = np.uint64(offsets[right[p]]), np.uint64(offsets[right[p] + 1])
+        union, common = last_a - a + (last_b - b), _0
+        # Both sides are sorted. No branches: which side is the smaller cannot be predicted.
+        while a < last_a and b < last_b:
+            one, other = values[a], values[b]
+            common += np.uint64(one == other)
+            a += np.uint64(one <= other)
+            b += np.uint64(one >= other)
+        union -= common
+        result[p] = common / union if union else 1.0
+
+
+@kernel
+def _bigram_jaccard(values: U32, offsets: I64, left: I64, right: I64, table: U64, result: F64) -> None:
+    # One table for all pairs: an entry is a bigram and, above it, a number that tells of which pair and side it is.
+    for p in range(len(left)):
+        mine, theirs = np.uint64(2 * p + 1) << _32, np.uint64(2 * p + 2) << _32
+        first_a, last_a = offsets[left[p]], offsets[left[p] + 1] - 1
+        first_b, last_b = offsets[right[p]], offsets[right[p] + 1] - 1
+        size = 2
+        while size < 2 * (last_a - first_a + last_b - first_b):
+            size *= 2
+        mask = np.uint64(size - 1)
+        union, common = 0, 0
+        for at in range(first_a, last_a):
+            bigram = _bigram(values[at], values[at + 1])
+            place = bigram & mask
+            while table[place] >= mine and table[place] != mine | bigram:
+                place = place + _1 & mask
+            union += table[place] < mine
+            table[place] = mine | bigram
+        for at in range(first_b, last_b):
+            bigram = _bigram(values[at], values[at + 1])
+            place = bigram & mask
+            while table[place] >= mine and table[place] != mine | bigram and table[place] != theirs | bigram:
+                place = place + _1 & mask
+            union += table[place] < mine
+            common += table[place] == mine | bigram
+            table[place] = theirs | bigram
+        result[p] = common / union if union else 1.0
+
+
+@kernel
+def _bigram(one: np.uint32, other: np.uint32) -> np.uint64:
+    mixed = (np.uint64(one) * np.uint64(_BASE) + np.uint64(other)) * _MIX_SHINGLE
+    return mixed >> _32
