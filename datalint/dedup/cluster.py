@@ -77,13 +77,16 @@ def cluster(links: Pairs, sizes: I64, verify: Callable[[U64], Pairs]) -> tuple[D
 
 def _by_links_alone(waiting: I64, links: Pairs, kept_by: I64) -> None:
     """The leader rule for what the rounds left over, in the same order, without further comparisons."""
-    open_rows = set(waiting.tolist())
+    still_open = np.zeros(len(kept_by), bool)
+    still_open[waiting] = True
     left, right = unpack(links.packed)
+    between = still_open[left] & still_open[right]
     neighbours: dict[int, list[int]] = {}
-    for one, other in zip(left.tolist(), right.tolist(), strict=True):
-        if one in open_rows and other in open_rows:
-            neighbours.setdefault(one, []).append(other)
-            neighbours.setdefault(other, []).append(one)
+    # The leader rule is sequential: who leads depends on who went before. Few rows come this far.
+    for one, other in zip(left[between].tolist(), right[between].tolist(), strict=True):
+        neighbours.setdefault(one, []).append(other)
+        neighbours.setdefault(other, []).append(one)
+    open_rows = set(waiting.tolist())
     for leader in waiting.tolist():
         if kept_by[leader] < 0:
             for row in neighbours.get(leader, []):

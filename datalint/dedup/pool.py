@@ -1,5 +1,6 @@
 """Rows of one kind made ready: numbered, with band keys, and compared on demand wherever they are kept."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Final
 
@@ -10,7 +11,7 @@ from datalint.dedup.kernels import Kernels
 from datalint.dedup.lsh import Runs, buckets, rows_per_band, unpack
 from datalint.dedup.packed import unpack as tokens_of
 from datalint.dedup.ragged import I64, U32, U64, Ragged, distinct, joined, ranges, spans
-from datalint.dedup.store import Keys, Sequences
+from datalint.dedup.store import Array, Keys, Sequences
 from datalint.dedup.survey import Survey, strip_boilerplate
 from datalint.spool import Scratch, Spool
 
@@ -34,6 +35,8 @@ class Pool:
         self._spaced, self._kernels, self._scratch = spaced, kernels, scratch
         limit = scratch.limit // 8
         self._sequences, self._keys = Sequences(scratch, limit), Keys(scratch, limit)
+        self._runs = Array(np.uint32, scratch, limit)
+        self._ends: list[int] | None = None
         self._sets: list[U32] = []
         self._rows: Rows | None = None
         self._numbers, self._set_sizes = list[I64](), list[I64]()
@@ -65,9 +68,17 @@ class Pool:
         return len(self.number)
 
     def buckets(self) -> Iterator[Runs]:
-        """The shared buckets of each band."""
-        bands = self._keys.bands if len(self) > 1 else 0
-        return (buckets(self._keys.of(band)[self._place]) for band in range(bands))
+        """The shared buckets of each band, sorted out at the first call."""
+        if self._ends is None:
+            self._ends = [0]
+            for band in range(self._keys.bands if len(self) > 1 else 0):
+                runs = buckets(self._keys.of(band)[self._place])
+                self._runs.append(runs.run)
+                self._runs.append(runs.row)
+                self._ends.append(self._runs.length)
+        for start, end in itertools.pairwise(self._ends):
+            middle = (start + end) // 2
+            yield Runs(self._runs.between(start, middle), self._runs.between(middle, end))
 
     def verify(self, pairs: U64) -> Pairs:
         """Of packed pairs those whose exact similarities reach every threshold.

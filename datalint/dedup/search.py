@@ -27,12 +27,11 @@ def links(pool: Pool) -> Pairs:
     A bucket of m rows holds m^2 / 2 pairs. Only neighbours are compared, up to 12 places apart: who is linked already
     is not compared again, so one giant bucket of copies costs one comparison a row.
     """
-    runs = list(pool.buckets())
     found, seen = Pairs.none(), np.zeros(0, np.uint64)
     for nearest, farthest in WINDOWS:
         label = groups(len(pool), found.packed)
         verified = [found]
-        for proposed in _batches(candidates(run, d) for run in runs for d in range(nearest, farthest + 1)):
+        for proposed in _batches(candidates(run, d) for run in pool.buckets() for d in range(nearest, farthest + 1)):
             left, right = unpack(proposed)
             new = proposed[(label[left] != label[right]) & ~among(proposed, seen)]
             verified.append(pool.verify(new))

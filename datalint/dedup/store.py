@@ -128,6 +128,7 @@ class Keys:
     def __init__(self, scratch: Scratch, limit: int) -> None:
         self._values = Array(np.uint64, scratch, limit)
         self._counts: list[int] = []
+        self.bands = 0
 
     def append(self, keys: U64) -> None:
         """More rows; shape (bands, rows)."""

@@ -262,7 +262,7 @@ class RedisStore:
             for bands, row in zip(held, rows, strict=True):
                 if row is not None:
                     place = self._decoded(row, Row)
-                    signature = np.frombuffer(b"".join(bands), ">u4").astype(np.uint32)
+                    signature = np.frombuffer(b"".join(bands[: BANDS[0]]), ">u4").astype(np.uint32)
                     yield Place(place.file, place.row, place.line), signature
 
     def _rows(self, ids: U64) -> Iterator[Row]:
@@ -282,16 +282,24 @@ class RedisStore:
             raise InputError(f"{self.where}: holds something that is no index; use another name") from error
 
     @cached_property
+    def _options(self) -> dict[str, Any]:
+        """Arguments of redis.Redis. By default it tries so often that a mistyped address looks like a hang."""
+        from redis.backoff import ExponentialBackoff
+        from redis.retry import Retry
+
+        return {**self.address.options, "retry": Retry(ExponentialBackoff(cap=0.5, base=0.1), 2)}
+
+    @cached_property
     def _redis(self) -> "Redis":
         from redis import Redis
 
-        return Redis(**self.address.options)
+        return Redis(**self._options)
 
     @cached_property
     def _lsh(self) -> "MinHashLSH":
         from datasketch import MinHashLSH
 
-        storage = {"type": "redis", "basename": f"datalint:{self.address.name}".encode(), "redis": self.address.options}
+        storage = {"type": "redis", "basename": f"datalint:{self.address.name}".encode(), "redis": self._options}
         return MinHashLSH(num_perm=PERMUTATIONS, params=BANDS, storage_config=storage, prepickle=False)
 
     @contextmanager

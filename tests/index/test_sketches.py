@@ -14,7 +14,7 @@ from index_rows import BASE, add, mixed_rows
 
 from datalint.dedup import normalise
 from datalint.dedup.tokens import tokenise
-from datalint.index import minhash_of, open_index, word_hash
+from datalint.index import minhash_of, open_index, store, word_hash
 from datalint.index.redis_index import BANDS
 from datalint.index.store import Asked
 
@@ -47,10 +47,11 @@ def gsm8k(lines: list[str]) -> list[str]:
     return [f"{row['question']} {row['answer']}".replace("\n", " ") for row in rows]
 
 
-def exchange(texts: list[str], where: Path) -> None:
-    """Add rows; hold every signature against datasketch's, and the candidates of half of them."""
+def exchange(texts: list[str], where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Add rows; hold every signature against datasketch's, and what is proposed for each of them."""
     from datasketch import MinHashLSH
 
+    monkeypatch.setattr(store, "NEAREST", 1 << 20)
     add(where, texts, size=1000)
     index = open_index(where)
     assert index.store.boilerplate().size == 0
@@ -67,17 +68,17 @@ def exchange(texts: list[str], where: Path) -> None:
     assert proposed == {(row, other) for row, signature in signatures for other in lsh.query(minhash_of(signature))}
 
 
-def test_signatures_of_the_fixtures_are_datasketchs(tmp_path) -> None:
+def test_signatures_of_the_fixtures_are_datasketchs(tmp_path, monkeypatch) -> None:
     pytest.importorskip("datasketch")
     texts = gsm8k((ROOT / "fixtures/clean/gsm8k.jsonl").read_text().splitlines())
-    exchange([*texts, *(text.replace("the", "a") for text in texts[:20])], tmp_path / "i.idx")
+    exchange([*texts, *(text.replace("the", "a") for text in texts[:20])], tmp_path / "i.idx", monkeypatch)
 
 
 @pytest.mark.shared
-def test_signatures_of_real_rows_are_datasketchs(shared, tmp_path) -> None:
+def test_signatures_of_real_rows_are_datasketchs(shared, tmp_path, monkeypatch) -> None:
     pytest.importorskip("datasketch")
     lines = gzip.decompress((shared / "data/reasoning/gsm8k/train.jsonl.gz").read_bytes()).decode().split("\n")
-    exchange(gsm8k([line for line in lines if line][:3000]), tmp_path / "i.idx")
+    exchange(gsm8k([line for line in lines if line][:3000]), tmp_path / "i.idx", monkeypatch)
 
 
 def test_two_sketches_compare_whoever_made_them(tmp_path) -> None:
