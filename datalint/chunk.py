@@ -178,16 +178,12 @@ class Chunk:
 
     @cached_property
     def keys(self) -> pl.DataFrame:
-        """128-bit keys of `compared`: row, format, whole_key, context_key (null without a context), raw_key."""
+        """128-bit keys of readable rows: row, whole_key (of what is said), raw_key (of the bytes)."""
         some = self.compared
         return pl.DataFrame(
             {
                 "row": pl.Series([c.row for c in some], dtype=pl.UInt32),
-                "format": pl.Series([c.format for c in some], dtype=pl.String),
                 "whole_key": pl.Series(digest(c.whole for c in some), dtype=pl.Binary),
-                "context_key": pl.Series(
-                    [digest([c.contexts[-1][1]])[0] if c.contexts else None for c in some], dtype=pl.Binary
-                ),
                 "raw_key": pl.Series(
                     digest(self.raw(c.row) + self.block.marks.get(c.row, b"") for c in some), dtype=pl.Binary
                 ),

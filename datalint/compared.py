@@ -36,25 +36,30 @@ class Compared(NamedTuple):
     format: str
     text: str  # contents of all turns as written, a line each: near-duplicates
     whole: str  # roles, contents, calls and label: exact duplicates
-    contexts: tuple[tuple[int, str], ...]  # (turn, everything before it) for each trained answer: leaks, conflicts
+    said: list[str]  # roles, contents and calls of the turns
+    ends: tuple[int, ...]  # for each trained answer the number of turns before it: leaks, conflicts
     answer: str | None  # the last trained answer: conflicts
+
+    def context(self, end: int) -> str:
+        """What is said before a trained answer, one of `ends`."""
+        return _PART.join(self.said[:end])
 
 
 def compared(row: int, value: dict[str, Any], shape: Shape, turns: list[Turn], folded: list[str]) -> Compared:
     """One row; `folded` holds its turns' contents after normalisation, or all its cells as one text."""
     if not turns:
         text = "\n".join(text for _, text, _ in strings(value, "", None))
-        return Compared(row, shape.format, text, folded[0], (), None)
+        return Compared(row, shape.format, text, folded[0], [], (), None)
     said = [f"{t.role}{_PART}{part}{_PART}{t.calls or ''}" for t, part in zip(turns, folded, strict=True)]
     label = value.get(shape.fields.get("label", "label"))
     whole = _PART.join(said) + ("" if label is None else _PART + " ".join(as_text(label).casefold().split()))
     text = "\n".join(t.content for t in turns if t.content and t.field != "label")
     if shape.format == "text":
-        return Compared(row, shape.format, text, whole, ((0, said[0]),) if folded[0] else (), None)
+        return Compared(row, shape.format, text, whole, said, (1,) if folded[0] else (), None)
     # A rejected answer is not what the model is to say.
     answers = [i for i, t in enumerate(turns) if t.trained and t.field != "rejected"]
     ends = answers or ([len(turns)] if shape.format == "prompt-only" else [])
-    contexts = tuple((end, _PART.join(said[:end])) for end in ends if any(folded[:end]))
+    asked = tuple(end for end in ends if any(folded[:end]))
     last = answers[-1] if answers else None
     answer = None if last is None else folded[last] + (_PART + (turns[last].calls or "") if turns[last].calls else "")
-    return Compared(row, shape.format, text, whole, contexts, answer)
+    return Compared(row, shape.format, text, whole, said, asked, answer)

@@ -9,7 +9,6 @@ from datalint.config import Dataset, Settings
 from datalint.dedup.kernels import LARGE
 from datalint.engine import Job
 from datalint.errors import InputError, UsageError
-from datalint.index import is_server
 from datalint.source import DataFile, discover
 from datalint.suppress import matches
 from datalint.target import Target
@@ -87,6 +86,7 @@ def _job(index: int, file: DataFile, table: Dataset | None, whole: Dataset, sett
     if template is not None and not template.is_file():
         raise UsageError(f"--chat-template: {template} is not a file")
     where = pick("against")
-    against = where if where is None or is_server(where) else str(path("against"))
+    # What is no path is a server's address.
+    against = where if where is None or "://" in where else str(path("against"))
     target = Target(tokenizer, template, pick("max_length"), pick("loss"), pick("profile"), against)
     return Job(index, file, pick("format"), pick("columns"), target)

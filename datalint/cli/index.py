@@ -50,8 +50,7 @@ def info(where: str) -> int:
     from datalint.report.escape import visible
 
     held = open_index(where).info()
-    parts = "" if held.parts is None else f", added in {held.parts:,} parts"
-    size = "" if held.size is None else f", {held.size / 1e6:,.1f} MB"
-    click.echo(f"{visible(held.where)}: {held.rows:,} rows, files: {held.files:,}{parts}{size}")
-    click.echo(f"index format {held.format}, written by datalint {held.version}")
+    parts = "" if held.parts is None else f", parts: {held.parts:,}"
+    size = "" if held.size is None else f", {held.size / 1e6:,.2f} MB"
+    click.echo(f"{visible(held.where)}: {held.rows:,} rows, files: {held.files:,}{parts}{size}, format {held.format}")
     return 0

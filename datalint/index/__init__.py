@@ -27,7 +27,7 @@ from datalint.index.sketches import minhash_of, word_hash
 from datalint.index.store import Info, News, Store
 from datalint.spool import Scratch, Spool, half_of_memory
 
-__all__ = ["Added", "Index", "Info", "Place", "is_server", "minhash_of", "open_index", "rows_of", "word_hash"]
+__all__ = ["Added", "Index", "Info", "Place", "minhash_of", "open_index", "rows_of", "word_hash"]
 
 
 @dataclass(frozen=True)
@@ -87,18 +87,13 @@ class Index:
         return self.store.info()
 
 
-def is_server(where: str) -> bool:
-    """Whether an index is named by an address and not by a path."""
-    return "://" in where
-
-
 def open_index(where: str | Path, *, create: bool = False) -> Index:
     """The index in a folder, or on a server: `redis://host:6379/0?name=N`, `rediss://...`, `unix:///socket?name=N`.
 
     With `create` it need not be there yet. Raises UsageError where there is no index, or one of another version;
     InputError for one that cannot be read; MissingExtraError for a server without the extra `[index]`.
     """
-    if is_server(str(where)):
+    if "://" in str(where):
         from datalint.index.redis_index import RedisStore
 
         return Index(RedisStore.open(str(where), create=create))

@@ -32,7 +32,13 @@ _ELEMENTS: Final = 1 << 23
 """Values of a record batch: 32 MiB of signatures and words."""
 
 
-class Header(msgspec.Struct, frozen=True, rename="kebab"):
+class Version(msgspec.Struct, frozen=True):
+    """What every header says, whatever else it holds."""
+
+    format: int
+
+
+class Header(msgspec.Struct, frozen=True):
     """How a part was made."""
 
     format: int
@@ -78,30 +84,15 @@ class Part:
     number: int
     digest: str
 
-    @cached_property
+    @property
     def header(self) -> Header:
-        """How it was made. Raises UsageError for what another version of datalint has to read."""
-        header = self._opened[0]
-        if header.format > FORMAT:
-            raise UsageError(
-                f"{self.path.parent}: written by a newer datalint (index format {header.format}, this one reads "
-                f"{FORMAT}); update datalint"
-            )
-        if header.scheme != scheme():
-            raise UsageError(
-                f"{self.path.parent}: datalint {header.version} compared words in another way than {__version__}; "
-                "build the index anew with `datalint index add`"
-            )
-        return header
+        """How it was made. Raises UsageError for what another version of datalint has to read, else InputError."""
+        return self._opened[0]
 
-    @cached_property
+    @property
     def batches(self) -> Sequence[Batch]:
-        """The rows."""
-        _ = self.header
+        """The rows. Raises what `header` raises."""
         return self._opened[1]
-
-    def __len__(self) -> int:
-        return sum(len(batch) for batch in self.batches)
 
     @cached_property
     def _opened(self) -> tuple[Header, Sequence[Batch]]:
@@ -111,15 +102,29 @@ class Part:
             if _digest(self.path) != self.digest:
                 raise InputError(f"{self.path}: damaged; {_REMEDY}")
             reader = pa.ipc.open_file(pa.memory_map(str(self.path)))
-            header = msgspec.json.decode((reader.schema.metadata or {})[_KEY], type=Header)
-            _ = header.lines
-            # Of a later format only the header can be read for sure.
-            numbers = range(reader.num_record_batches if header.format <= FORMAT else 0)
-            return header, [_mapped(reader.get_batch(i), header) for i in numbers]
+            header = self._understood((reader.schema.metadata or {})[_KEY])
+            return header, [_mapped(reader.get_batch(i), header) for i in range(reader.num_record_batches)]
         except OSError as error:
             raise InputError(f"{self.path}: cannot be read ({error.strerror or error}); check the path") from error
         except (pa.ArrowException, msgspec.MsgspecError, KeyError, ValueError) as error:
             raise InputError(f"{self.path}: no part of an index ({type(error).__name__}); {_REMEDY}") from error
+
+    def _understood(self, data: bytes) -> Header:
+        # Of a later format nothing is known but that it says so.
+        version = msgspec.json.decode(data, type=Version).format
+        if version > FORMAT:
+            raise UsageError(
+                f"{self.path.parent}: written by a newer datalint (index format {version}, this one reads {FORMAT}); "
+                "update datalint"
+            )
+        header = msgspec.json.decode(data, type=Header)
+        if header.scheme != scheme():
+            raise UsageError(
+                f"{self.path.parent}: datalint {header.version} compared words in another way than {__version__}; "
+                "build the index anew with `datalint index add`"
+            )
+        _ = header.lines
+        return header
 
 
 _REMEDY: Final = "restore the index from a copy, or build it anew with `datalint index add`"

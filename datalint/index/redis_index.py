@@ -43,11 +43,11 @@ _MEMBER: Final = np.dtype([("content", ">u8"), ("length", ">u4"), ("spaced", "u1
 
 
 class Meta(msgspec.Struct, frozen=True):
-    """How an index was made."""
+    """How an index was made. Only the first is sure to be there in a later format."""
 
     format: int
-    scheme: str
-    version: str
+    scheme: str = ""
+    version: str = "?"
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):

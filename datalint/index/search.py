@@ -90,6 +90,8 @@ class _Pool:
         if not waiting:
             return
         contents, body = np.concatenate([c for c, _ in waiting]), Ragged.joined([part for _, part in waiting])
+        if not len(contents):
+            return
         order = np.argsort(body.lengths, kind="stable")
         contents, body = contents[order], body.take(order)
         signatures = minhash(sets_of(body, spaced=self.spaced)).T

@@ -86,7 +86,7 @@ class ConflictingAnswers(Rule):
     open_jaccard: float = option(0.1, "Open answers that share less than this part of their words are mentioned.")
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        some = [c for c in chunk.compared if c.format in _FORMATS and c.contexts and (c.answer or "").strip()]
+        some = [c for c in chunk.compared if c.format in _FORMATS and c.ends and (c.answer or "").strip()]
         if not some:
             return none()
         answers = [(c.answer or "").rstrip(".!") for c in some]
@@ -94,7 +94,7 @@ class ConflictingAnswers(Rule):
         return pl.DataFrame(
             {
                 "row": pl.Series([c.row for c in some], dtype=pl.UInt32),
-                "context_key": digest(c.contexts[-1][1] for c in some),
+                "context_key": digest(c.context(c.ends[-1]) for c in some),
                 "answer_key": digest(answers),
                 "closed": closed,
                 "answer": [a[:_KEPT] for a in answers],

@@ -59,14 +59,14 @@ class ConflictingLabels(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        some = [c for c in chunk.compared if c.format == "classification" and c.contexts]
+        some = [c for c in chunk.compared if c.format == "classification" and c.ends]
         if not some:
             return none()
         cells = [self._label(chunk, c.row) for c in some]
         return pl.DataFrame(
             {
                 "row": pl.Series([c.row for c in some], dtype=pl.UInt32),
-                "context_key": digest(c.contexts[-1][1] for c in some),
+                "context_key": digest(c.context(c.ends[-1]) for c in some),
                 "label": [None if value is None else as_text(value) for _, value in cells],
                 "json": [canonical(value).decode() for _, value in cells],  # a number stays a number
                 "pointer": [pointer for pointer, _ in cells],

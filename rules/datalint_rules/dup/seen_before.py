@@ -6,7 +6,6 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.dedup import Definition, packed, places
-from datalint.index import open_index
 from datalint.rule import Rule, Sample, Totals, option
 from datalint.spool import Spool
 
@@ -74,6 +73,8 @@ class SeenBefore(Rule):
         return packed(rows, texts, large=chunk.large).with_columns(against=against)
 
     def meet(self, parts: Spool, totals: Totals) -> pl.DataFrame:
+        from datalint.index import open_index
+
         # The files of a dataset have one index.
         (where,) = {name for frame in parts.frames("against") for name in frame["against"]}
         file, row = places(parts)

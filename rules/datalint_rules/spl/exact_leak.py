@@ -72,7 +72,7 @@ class ExactLeak(Rule):
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
         trains = chunk.file.split == "train"
-        asked = [(c.row, context) for c in chunk.compared for _, context in (c.contexts if trains else c.contexts[-1:])]
+        asked = [(c.row, c.context(end)) for c in chunk.compared for end in (c.ends if trains else c.ends[-1:])]
         if not asked:
             return none()
         rows, contexts = zip(*asked, strict=True)

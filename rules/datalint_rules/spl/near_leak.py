@@ -85,8 +85,8 @@ class NearLeak(Rule):
     min_words: int = option(20, "Fewest words of a prompt that is compared.")
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        asked = [(c.row, c.contexts[-1][0]) for c in chunk.compared if c.contexts]
-        texts = ["\n".join(t.content for t in chunk.turn_lists[row][: end or None] if t.content) for row, end in asked]
+        asked = [(c.row, c.ends[-1]) for c in chunk.compared if c.ends]
+        texts = ["\n".join(t.content for t in chunk.turn_lists[row][:end] if t.content) for row, end in asked]
         return packed([row for row, _ in asked], texts, large=chunk.large) if texts else none()
 
     def meet(self, parts: Spool, totals: Totals) -> pl.DataFrame:
