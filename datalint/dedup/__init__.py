@@ -1,7 +1,7 @@
 """Duplicates: normalisation that makes texts comparable, and the search for near duplicates.
 
 The steps are plain functions, in the order in which they run: `text.normalise`, `tokens.tokenise`, `survey.survey`,
-`survey.strip_boilerplate`, `tokens.shingle`, `lsh.minhash`, `lsh.band_keys`, `lsh.buckets`, `lsh.candidates`,
+`survey.strip_boilerplate`, `shingles.shingle`, `lsh.minhash`, `lsh.band_keys`, `lsh.buckets`, `lsh.candidates`,
 `compare.similar`, `cluster.cluster`; `near.near_duplicates` calls them. Needs numpy and polars only.
 """
 

@@ -2,16 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from datalint.dedup.kernels import PLAIN, Kernels
-from datalint.dedup.ragged import F64, I64, U64, Ragged, distinct, row_sets, run_starts, spans
-from datalint.dedup.tokens import shingle
-
-_BATCH: Final = 1 << 19
-"""Tokens whose bigrams are held at once: about 10 MiB of scratch."""
+from datalint.dedup.ragged import F64, I64, U64, Ragged, row_sets, run_starts
+from datalint.dedup.shingles import shingle
 
 
 @dataclass(frozen=True)
@@ -100,21 +96,8 @@ def similar(rows: Rows, left: I64, right: I64, thresholds: Thresholds) -> tuple[
     sets = jaccard(rows.sets, left[found], right[found])
     found, sets = found[sets >= thresholds.sets], sets[sets >= thresholds.sets]
     if rows.spaced:
-        bigrams = _bigram_jaccard(rows, left[found], right[found])
+        bigrams = rows.kernels.bigram_jaccard(rows.sequence, left[found], right[found])
         near = bigrams >= thresholds.bigrams
         found, sets, bigrams = found[near], sets[near], bigrams[near]
         return found, sets, bigrams, numbers[found]
     return found, sets, bigrams[found], numbers[found]
-
-
-def _bigram_jaccard(rows: Rows, left: I64, right: I64) -> F64:
-    """Similarity of the sets of neighbouring tokens, built for a batch of pairs at a time: few rows need them."""
-    result = np.empty(len(left))
-    lengths = rows.sequence.lengths
-    for start, stop in spans(lengths[left] + lengths[right], _BATCH):
-        one, other = left[start:stop], right[start:stop]
-        involved = distinct(np.concatenate((one, other)).astype(np.uint64)).astype(np.int64)
-        bigrams = row_sets(shingle(rows.sequence.take(involved), 2))
-        places = np.searchsorted(involved, one), np.searchsorted(involved, other)
-        result[start:stop] = rows.kernels.jaccard(bigrams, *places)
-    return result

@@ -1,21 +1,26 @@
 """The inner loops of the search, compiled by numba (the extra `[fast]`); the same answers as without."""
 
+import secrets
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datalint.dedup.compiled_text import kernel, tokenise
+from datalint.dedup.compiled_text import kernel
+from datalint.dedup.compiled_tokens import tokenise
 from datalint.dedup.lsh import _MIX, FACTORS, PERMUTATIONS, SHIFTS
 from datalint.dedup.ragged import F64, I64, U32, U64, Ragged
 from datalint.dedup.tokens import _BASE
 from datalint.dedup.tokens import _MIX as _MIX_SHINGLE
 
-__all__ = ["band_keys", "bigram_jaccard", "jaccard", "tokenise"]
+__all__ = ["band_keys", "bigram_jaccard", "jaccard", "sort", "tokenise"]
+
+_FEW: Final = 4000
+"""Numbers that are not worth eight passes."""
 
 _EMPTY: Final = np.uint32(0xFFFFFFFF)
 _13, _16 = np.uint32(13), np.uint32(16)
-_0, _1, _29, _32 = (np.uint64(n) for n in (0, 1, 29, 32))
+_0, _1, _29, _32, _63, _BYTE = (np.uint64(n) for n in (0, 1, 29, 32, 63, 255))
 
 
 def band_keys(sets: Ragged, rows: int) -> U64:
@@ -44,8 +49,21 @@ def bigram_jaccard(sequences: Ragged, left: I64, right: I64) -> F64:
         lengths = sequences.lengths
         longest = int((lengths[left] + lengths[right]).max())
         table = np.zeros(1 << (2 * longest).bit_length(), np.uint64)
-        _bigram_jaccard(*_arrays(sequences), _fixed(left), _fixed(right), table, result)
+        # Nobody can write rows whose bigrams all fall on one place of the table. The answer does not depend on it.
+        salt = np.uint64(secrets.randbits(64) | 1)
+        _bigram_jaccard(*_arrays(sequences), _fixed(left), _fixed(right), salt, table, result)
     return result
+
+
+def sort(values: U64) -> U64:
+    """`numpy.sort`: by one byte after the other, the lowest first; three times faster for many numbers."""
+    if len(values) < _FEW:
+        return np.sort(values)
+    ordered, other, counts = values.copy(), np.empty(len(values), np.uint64), np.empty(256, np.int64)
+    for shift in range(0, 64, 8):
+        if _order(ordered, np.uint64(shift), counts, other):
+            ordered, other = other, ordered
+    return ordered
 
 
 def _arrays(rows: Ragged) -> tuple[U32, I64]:
@@ -107,27 +125,27 @@ def _jaccard(values: U32, offsets: I64, left: I64, right: I64, result: F64) -> N
 
 
 @kernel
-def _bigram_jaccard(values: U32, offsets: I64, left: I64, right: I64, table: U64, result: F64) -> None:
+def _bigram_jaccard(values: U32, offsets: I64, left: I64, right: I64, salt: np.uint64, table: U64, result: F64) -> None:
     # One table for all pairs: an entry is a bigram and, above it, a number that tells of which pair and side it is.
     for p in range(len(left)):
         mine, theirs = np.uint64(2 * p + 1) << _32, np.uint64(2 * p + 2) << _32
         first_a, last_a = offsets[left[p]], offsets[left[p] + 1] - 1
         first_b, last_b = offsets[right[p]], offsets[right[p] + 1] - 1
-        size = 2
+        size, shift = 2, _63
         while size < 2 * (last_a - first_a + last_b - first_b):
-            size *= 2
+            size, shift = 2 * size, shift - _1
         mask = np.uint64(size - 1)
         union, common = 0, 0
         for at in range(first_a, last_a):
             bigram = _bigram(values[at], values[at + 1])
-            place = bigram & mask
+            place = bigram * salt >> shift
             while table[place] >= mine and table[place] != mine | bigram:
                 place = place + _1 & mask
             union += table[place] < mine
             table[place] = mine | bigram
         for at in range(first_b, last_b):
             bigram = _bigram(values[at], values[at + 1])
-            place = bigram & mask
+            place = bigram * salt >> shift
             while table[place] >= mine and table[place] != mine | bigram and table[place] != theirs | bigram:
                 place = place + _1 & mask
             union += table[place] < mine
@@ -140,3 +158,21 @@ def _bigram_jaccard(values: U32, offsets: I64, left: I64, right: I64, table: U64
 def _bigram(one: np.uint32, other: np.uint32) -> np.uint64:
     mixed = (np.uint64(one) * np.uint64(_BASE) + np.uint64(other)) * _MIX_SHINGLE
     return mixed >> _32
+
+
+@kernel
+def _order(values: U64, shift: np.uint64, counts: I64, ordered: U64) -> bool:
+    """Stable order by one byte; False, and nothing done, if it is the same everywhere."""
+    counts[:] = 0
+    for value in values:
+        counts[value >> shift & _BYTE] += 1
+    if counts[values[0] >> shift & _BYTE] == len(values):
+        return False
+    place = 0
+    for byte in range(len(counts)):
+        place, counts[byte] = place + counts[byte], place
+    for value in values:
+        byte = value >> shift & _BYTE
+        ordered[counts[byte]] = value
+        counts[byte] += 1
+    return True

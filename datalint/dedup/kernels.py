@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+import numpy as np
 import polars as pl
 
-from datalint.dedup import lsh, ragged, tokens
+from datalint.dedup import lsh, ragged, shingles, tokens
 from datalint.dedup.ragged import F64, I64, U64, Ragged
 from datalint.errors import MissingExtraError
 
@@ -27,9 +28,11 @@ class Kernels:
     tokenise: Callable[[pl.Series], tokens.Tokens]
     band_keys: Callable[[Ragged, int], U64]
     jaccard: Callable[[Ragged, I64, I64], F64]
+    bigram_jaccard: Callable[[Ragged, I64, I64], F64]
+    sort: Callable[[U64], U64]
 
 
-PLAIN: Final = Kernels(tokens.tokenise, lsh.band_keys, ragged.jaccard)
+PLAIN: Final = Kernels(tokens.tokenise, lsh.band_keys, ragged.jaccard, shingles.bigram_jaccard, np.sort)
 
 
 def kernels(size: int, *, compiled: bool | None = None) -> Kernels:
@@ -47,4 +50,4 @@ def kernels(size: int, *, compiled: bool | None = None) -> Kernels:
 def _compiled() -> Kernels:
     from datalint.dedup import compiled
 
-    return Kernels(compiled.tokenise, compiled.band_keys, compiled.jaccard)
+    return Kernels(compiled.tokenise, compiled.band_keys, compiled.jaccard, compiled.bigram_jaccard, compiled.sort)

@@ -5,6 +5,7 @@ Broder, "On the resemblance and containment of documents" (1997); banding as in 
 """
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -117,18 +118,19 @@ def band_keys(sets: Ragged, rows: int) -> U64:
     return keys
 
 
-def buckets(keys: U64) -> Runs:
+def buckets(keys: U64, sort: Callable[[U64], U64] = np.sort) -> Runs:
     """Rows of one band that share their key with another one.
 
     Args:
         keys: shape (n,), those of one band.
+        sort: `numpy.sort`, or a faster one.
 
     """
     bits = np.uint64(len(keys).bit_length())
     numbers = np.arange(len(keys), dtype=np.uint64)
     # Key and row number in one word: a plain sort instead of a slower argsort. The bits that the key loses can only
     # add candidates, which are verified.
-    ordered = np.sort((keys << bits) | numbers)
+    ordered = sort((keys << bits) | numbers)
     key = ordered >> bits
     starts = run_starts(key)
     alone = starts & np.append(starts[1:], True)

@@ -72,7 +72,7 @@ class Pool:
         if self._ends is None:
             self._ends = [0]
             for band in range(self._keys.bands if len(self) > 1 else 0):
-                runs = buckets(self._keys.of(band)[self._place])
+                runs = buckets(self._keys.of(band)[self._place], self._kernels.sort)
                 self._runs.append(runs.run)
                 self._runs.append(runs.row)
                 self._ends.append(self._runs.length)

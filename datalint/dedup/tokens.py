@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from datalint.dedup.ragged import I64, U8, U32, U64, Bool, Ragged, ranges
+from datalint.dedup.ragged import I64, U8, U32, U64, Bool, Ragged
 from datalint.dedup.text import ROW, blocks, fold
 
 ROW_LIMIT: Final = 1 << 20
@@ -105,22 +105,6 @@ def tokenise(texts: pl.Series) -> Tokens:
         sizes=np.concatenate([part.sizes for part in parts]),
         spaced=np.concatenate([part.spaced for part in parts]),
     )
-
-
-def shingle(rows: Ragged, n: int) -> Ragged:
-    """Hashes of n consecutive tokens of a row; a row of t tokens has max(0, t - n + 1) of them."""
-    if n == 1:
-        return rows
-    total = len(rows.values) - n + 1
-    if total <= 0:
-        return Ragged(rows.values[:0], np.zeros_like(rows.offsets))
-    mixed = np.zeros(total, np.uint64)
-    for i in range(n):
-        mixed *= np.uint64(_BASE)
-        mixed += rows.values[i : i + total]
-    shingles = ((mixed * _MIX) >> _HALF).astype(np.uint32)
-    lengths = np.maximum(rows.lengths - n + 1, 0)
-    return Ragged.of(shingles[ranges(rows.offsets[:-1], lengths)], lengths)
 
 
 def _classify(buffer: bytes, codes: U8) -> tuple[U8, bool]:

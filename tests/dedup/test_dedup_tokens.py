@@ -1,12 +1,12 @@
 import re
 
-import numpy as np
 import polars as pl
 from dedup_oracle import folded
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datalint.dedup.tokens import ROW_LIMIT, shingle, tokenise
+from datalint.dedup.shingles import shingle
+from datalint.dedup.tokens import ROW_LIMIT, tokenise
 
 SPACED = st.text(st.sampled_from("abAB0\u0661 .,_-\u00e9\u0416\u03c3\u00a0\u2019\n\u00b2\U0001d7d8"), max_size=60)
 
