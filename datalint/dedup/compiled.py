@@ -10,8 +10,8 @@ from datalint.dedup.compiled_text import kernel
 from datalint.dedup.compiled_tokens import tokenise
 from datalint.dedup.lsh import _MIX, FACTORS, PERMUTATIONS, SHIFTS
 from datalint.dedup.ragged import F64, I64, U32, U64, Ragged
-from datalint.dedup.tokens import _BASE
-from datalint.dedup.tokens import _MIX as _MIX_SHINGLE
+from datalint.dedup.shingles import _BASE
+from datalint.dedup.shingles import _MIX as _MIX_SHINGLE
 
 __all__ = ["band_keys", "bigram_jaccard", "jaccard", "sort", "tokenise"]
 
@@ -156,7 +156,7 @@ def _bigram_jaccard(values: U32, offsets: I64, left: I64, right: I64, salt: np.u
 
 @kernel
 def _bigram(one: np.uint32, other: np.uint32) -> np.uint64:
-    mixed = (np.uint64(one) * np.uint64(_BASE) + np.uint64(other)) * _MIX_SHINGLE
+    mixed = (np.uint64(one) * _BASE + np.uint64(other)) * _MIX_SHINGLE
     return mixed >> _32
 
 

@@ -3,7 +3,7 @@
 - records: what is kept of a row
 - store: what a place for an index has to offer
 - file_index, parts: a folder of Arrow files
-- redis_index: a Redis server, by datasketch's MinHashLSH
+- redis_index, address: a Redis server, by datasketch's MinHashLSH
 - search: which rows were seen before
 - sketches: exchange with datasketch
 """

@@ -78,6 +78,8 @@ def rows_of(
         make: How to tokenise.
 
     """
+    # A file's name may hold bytes that are no UTF-8.
+    file = file.encode("utf-8", "backslashreplace").decode()
     numbers = np.zeros(len(rows), np.int64) if lines is None else lines
     held = pl.Series("line", [numbers.astype(np.int64).tobytes()])
     return pack(make.tokenise(texts), rows).with_columns(pl.Series("file", [file]), held)

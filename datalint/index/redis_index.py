@@ -6,14 +6,11 @@ nothing that comes from the server is ever unpickled.
 """
 
 import itertools
-import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 import numpy as np
@@ -22,6 +19,7 @@ import polars as pl
 from datalint.dedup.lsh import PERMUTATIONS
 from datalint.dedup.ragged import I64, U32, U64, Bool, Ragged
 from datalint.errors import InputError, UsageError
+from datalint.index.address import PASSWORD, Address
 from datalint.index.records import PLACES, Place, Records, scheme, signatures_of
 from datalint.index.sketches import minhash_of, require
 from datalint.index.store import FORMAT, Asked, Info, Members, News, nearest
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
 
 BANDS: Final = (21, 6)
 """Bands and values of each, as stored: made for a threshold of .8 (a pair at .75 is proposed with probability .98)."""
-
-PASSWORD: Final = "DATALINT_REDIS_PASSWORD"  # noqa: S105 - the name of the variable
 
 _ROWS: Final = 1000  # one exchange with the server
 _LEASE: Final = 60.0  # seconds after which a writer that died no longer holds the lock
@@ -61,52 +57,6 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     def __post_init__(self) -> None:
         if len(self.words) % 4:
             raise ValueError("half a word")
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where an index lies. `options` are arguments of redis.Redis."""
-
-    name: str
-    options: Mapping[str, Any]
-    where: str  # as it may be shown
-
-    @classmethod
-    def of(cls, url: str) -> "Address":
-        """`redis://[user@]host[:port][/db]?name=N`, `rediss://...` or `unix:///path[?db=0&]name=N`.
-
-        A password comes from the environment alone: addresses stand in configurations, histories and logs.
-        """
-        where = re.sub(r"(?<=://).*@", "", url)
-        form = "redis://host:6379/0?name=NAME or unix:///path/to/socket?name=NAME"
-        try:
-            parts = urlsplit(url)
-            port = parts.port or 6379
-        except ValueError as error:
-            raise UsageError(f"{where}: not the address of an index; write {form}") from error
-        query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-        name = query.pop("name", "")
-        if parts.scheme not in ("redis", "rediss", "unix") or set(query) - {"db"}:
-            raise UsageError(f"{where}: not the address of an index; write {form}")
-        if parts.password:
-            raise UsageError(f"{where}: give the password in the environment, as {PASSWORD}, and not in the address")
-        if not name or not name.isascii() or not name.replace("-", "").replace(".", "").isalnum():
-            raise UsageError(f"{where}: needs a name of letters, digits, dots and hyphens; write {form}")
-        db = query.get("db", "") or (parts.path.strip("/") if parts.scheme != "unix" else "") or "0"
-        if not db.isdecimal():
-            raise UsageError(f"{where}: the database is not a number; write {form}")
-        options: dict[str, Any] = {
-            "db": int(db),
-            "username": unquote(parts.username) if parts.username else None,
-            "password": os.environ.get(PASSWORD),
-            "socket_connect_timeout": 10,
-            "socket_timeout": 120,
-        }
-        if parts.scheme == "unix":
-            options["unix_socket_path"] = unquote(parts.path)
-        else:
-            options |= {"host": parts.hostname or "localhost", "port": port, "ssl": parts.scheme == "rediss"}
-        return cls(name, options, where)
 
 
 @dataclass(frozen=True)

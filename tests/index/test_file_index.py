@@ -123,7 +123,7 @@ def rewritten(folder: Path, header: dict[str, object], drop: str = "") -> None:
 
 
 def test_a_newer_format_asks_for_a_newer_datalint(folder) -> None:
-    rewritten(folder, {"format": 2, "more": {}}, drop="signature")
+    rewritten(folder, {"format": 2, "files": {}}, drop="signature")
     with pytest.raises(UsageError, match=r"newer datalint \(index format 2, this one reads 1\); update datalint"):
         seen(folder, ["A sea."])
 

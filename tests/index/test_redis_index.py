@@ -13,7 +13,8 @@ from redis_server import serving
 from datalint.dedup import normalise
 from datalint.errors import InputError, MissingExtraError, UsageError
 from datalint.index import open_index
-from datalint.index.redis_index import BANDS, PASSWORD, Address
+from datalint.index.address import PASSWORD, Address
+from datalint.index.redis_index import BANDS
 from datalint.index.sketches import minhash_of
 
 
@@ -130,7 +131,7 @@ def test_something_else_under_the_name_is_not_believed(address, client) -> None:
     client.set(f"datalint:{name_of(address)}:meta", b"\x80\x04.")
     with pytest.raises(InputError, match="holds something that is no index; use another name"):
         open_index(address)
-    client.set(f"datalint:{name_of(address)}:meta", b'{"format": 2, "scheme": "", "version": "9"}')
+    client.set(f"datalint:{name_of(address)}:meta", b'{"format": 2, "files": 1}')
     with pytest.raises(UsageError, match="newer datalint"):
         open_index(address)
     client.set(f"datalint:{name_of(address)}:meta", b'{"format": 1, "scheme": "", "version": "0.0.9"}')

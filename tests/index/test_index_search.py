@@ -132,6 +132,11 @@ def test_lines_are_kept_where_there_are_any(where) -> None:
     assert found.select("file", "at_row", "at_line").rows() == [("a.jsonl", 0, 1), ("b.parquet", 0, None)]
 
 
+def test_names_of_files_may_be_odd(where) -> None:
+    add(where, ["A sea."], file="\udcff/\u2028 ü.jsonl")
+    assert seen(where, ["A sea."]) == {0: ("\\udcff/\u2028 ü.jsonl", 0, 1.0, True)}
+
+
 def test_both_places_answer_alike(tmp_path, address) -> None:
     rows = mixed_rows(11, families=40)
     for place in (tmp_path / "i.idx", address):
