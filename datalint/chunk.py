@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from datalint.compared import Compared, compared, strings
-from datalint.dedup import normalise
+from datalint.dedup import normalise, packed
 from datalint.fingerprint import canonical, digest
 from datalint.formats import Shape, shape_of
 from datalint.source import Block, DataFile
@@ -189,6 +189,11 @@ class Chunk:
                 ),
             }
         )
+
+    @cached_property
+    def packed(self) -> pl.DataFrame:
+        """Words of `compared`, as the search for near duplicates takes them: a frame of one row."""
+        return packed([c.row for c in self.compared], [c.text for c in self.compared], large=self.large)
 
     @cached_property
     def faults(self) -> pl.DataFrame:

@@ -6,7 +6,7 @@ import polars as pl
 import polars.selectors as cs
 
 from datalint.chunk import Chunk
-from datalint.dedup import Definition, duplicates_in, packed, places
+from datalint.dedup import Definition, duplicates_in, places
 from datalint.rule import Fix, Rule, Totals, option
 from datalint.spool import Spool
 
@@ -71,8 +71,7 @@ class NearDuplicate(Rule):
     min_words: int = option(20, "Fewest words of a row that is compared.")
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        rows, texts = [c.row for c in chunk.compared], [c.text for c in chunk.compared]
-        return packed(rows, texts, large=chunk.large)
+        return chunk.packed
 
     def meet(self, parts: Spool, totals: Totals) -> pl.DataFrame:
         definition = Definition(self.threshold, self.bigram_threshold, self.number_threshold, self.min_words)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.dedup import Definition, packed, places
+from datalint.dedup import Definition, places
 from datalint.rule import Rule, Sample, Totals, option
 from datalint.spool import Spool
 
@@ -68,9 +68,7 @@ class SeenBefore(Rule):
     min_words: int = option(20, "Fewest words of a row that is compared.")
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        rows, texts = [c.row for c in chunk.compared], [c.text for c in chunk.compared]
-        against = pl.lit(chunk.target.against, dtype=pl.String)
-        return packed(rows, texts, large=chunk.large).with_columns(against=against)
+        return chunk.packed.with_columns(against=pl.lit(chunk.target.against, dtype=pl.String))
 
     def meet(self, parts: Spool, totals: Totals) -> pl.DataFrame:
         from datalint.index import open_index
