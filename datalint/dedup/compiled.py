@@ -9,18 +9,20 @@ from numpy.typing import NDArray
 from datalint.dedup.compiled_text import kernel
 from datalint.dedup.compiled_tokens import tokenise
 from datalint.dedup.lsh import _MIX, FACTORS, PERMUTATIONS, SHIFTS
-from datalint.dedup.ragged import F64, I64, U32, U64, Ragged
+from datalint.dedup.ragged import F64, I64, U32, U64, Bool, Ragged
 from datalint.dedup.shingles import _BASE
 from datalint.dedup.shingles import _MIX as _MIX_SHINGLE
+from datalint.dedup.tokens import Tokens
 
-__all__ = ["band_keys", "bigram_jaccard", "jaccard", "sort", "tokenise"]
+__all__ = ["band_keys", "bigram_jaccard", "jaccard", "sort", "strip_boilerplate", "tokenise"]
 
 _FEW: Final = 4000
 """Numbers that are not worth eight passes."""
 
 _EMPTY: Final = np.uint32(0xFFFFFFFF)
 _13, _16 = np.uint32(13), np.uint32(16)
-_0, _1, _29, _32, _63, _BYTE = (np.uint64(n) for n in (0, 1, 29, 32, 63, 255))
+_0, _1, _29, _32, _63 = (np.uint64(n) for n in (0, 1, 29, 32, 63))
+_BYTE, _LAST_12 = np.uint64(0xFF), np.uint64(0xFFF)
 
 
 def band_keys(sets: Ragged, rows: int) -> U64:
@@ -64,6 +66,18 @@ def sort(values: U64) -> U64:
         if _order(ordered, np.uint64(shift), counts, other):
             ordered, other = other, ordered
     return ordered
+
+
+def strip_boilerplate(tokens: Tokens, rows: I64, boilerplate: U64) -> Ragged:
+    """`datalint.dedup.survey.strip_boilerplate`, compiled."""
+    ends = tokens.tokens.offsets[tokens.first_line]
+    kept = np.empty(int((ends[rows + 1] - ends[rows]).sum()), np.uint32)
+    offsets = np.zeros(len(rows) + 1, np.int64)
+    suspect = np.zeros(1 << 12, np.bool_)
+    suspect[boilerplate & _LAST_12] = True
+    lines = _fixed(tokens.lines), _fixed(tokens.first_line)
+    _strip(*_arrays(tokens.tokens), *lines, _fixed(rows), _fixed(boilerplate), suspect, kept, offsets)
+    return Ragged(kept[: offsets[-1]], offsets)
 
 
 def _arrays(rows: Ragged) -> tuple[U32, I64]:
@@ -158,6 +172,38 @@ def _bigram_jaccard(values: U32, offsets: I64, left: I64, right: I64, salt: np.u
 def _bigram(one: np.uint32, other: np.uint32) -> np.uint64:
     mixed = (np.uint64(one) * _BASE + np.uint64(other)) * _MIX_SHINGLE
     return mixed >> _32
+
+
+@kernel
+def _strip(
+    values: U32,
+    offsets: I64,
+    lines: U64,
+    first_line: I64,
+    rows: I64,
+    boilerplate: U64,
+    suspect: Bool,
+    kept: U32,
+    kept_offsets: I64,
+) -> None:
+    """Copy the lines of some rows that are not among the boilerplate, which only `suspect` ones can be."""
+    count = 0
+    for p in range(len(rows)):
+        for line in range(first_line[rows[p]], first_line[rows[p] + 1]):
+            low, high = 0, len(boilerplate) if suspect[lines[line] & _LAST_12] else 0
+            while low < high:
+                middle = low + high >> 1
+                if boilerplate[middle] < lines[line]:
+                    low = middle + 1
+                elif boilerplate[middle] > lines[line]:
+                    high = middle
+                else:
+                    break
+            if low >= high:
+                for at in range(offsets[line], offsets[line + 1]):
+                    kept[count] = values[at]
+                    count += 1
+        kept_offsets[p + 1] = count
 
 
 @kernel

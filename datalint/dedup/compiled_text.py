@@ -114,77 +114,14 @@ def cut(
     Returns the row before which it stopped, and how many tokens and lines it wrote. It stops where there is no room
     for more, and where it cannot go on: at a row that is too long, or has characters without a place or that may join.
     """
-    room = np.uint64(len(work.folded))
-    limit = room - _2
     tokens = lines = _0
     for row in range(start, len(text.table)):
-        i, stop, table = np.uint64(text.edges[row]), np.uint64(text.edges[row + 1]), np.uint64(text.table[row])
-        if stop - i > limit:
-            return row, tokens, lines
-        unit, last_unit = _0, _0  # what is left of a character beyond ASCII
-        letters, unspaced = _0, _0
-        marks, total, edges = _0, _0, _0
-        first_line, line_start, line_sum = lines, _0, _0
-        previous = _SEPARATOR
-        while True:
-            if unit < last_unit:
-                u = units[unit]
-                unit += _1
-            elif i < stop:
-                u = units[text.codes[i]]
-                if u == _0:
-                    code, i = _code_point(text.codes, i)
-                    place = places[table + code]
-                    unit = place >> _24
-                    last_unit = unit + (place & _LAST_8)
-                    letters += place >> _8 & _LAST_8
-                    unspaced += place >> _16 & _LAST_8
-                    longest = (marks & _LAST_32) + (last_unit - unit) + (stop - i)
-                    if place in (_0, _JOINS) or longest > limit:
-                        return row, tokens, first_line
-                    continue
-                i += _1
-            else:
-                break
-            at = marks & _LAST_32
-            # All ones for a separator after a separator, which takes no place.
-            skipped = np.uint64(np.int64(u & previous) >> _63)
-            if u & _LINE_FEED and at:
-                # Of a run of separators the first one stands for all; a line feed anywhere in it ends the line there.
-                end = at + skipped
-                if line_start <= end:
-                    if lines == room:
-                        return row, tokens, first_line
-                    before = total - (skipped & _32) * powers[end]
-                    work.lines[lines] = _hash((before - line_sum) * inverse[line_start])
-                    work.line_tokens[lines] = tokens + (edges + (previous >> _8 & _1) >> _1)
-                    work.line_ends[lines] = end
-                    lines += _1
-                    line_start, line_sum = end + _1, before + _32 * powers[end]
-            # Edges of words come too irregularly for a branch: what would be noted there is written each time.
-            work.sums[edges] = total
-            work.marks[edges] = marks
-            edges += (u ^ previous) >> _8 & _1
-            kept = u & ~skipped
-            work.folded[at] = kept & _LAST_8
-            total += (kept & _LAST_8) * powers[at]
-            marks += kept >> _20
-            previous = u
-
-        work.sums[edges] = total
-        work.marks[edges] = marks
-        edges += previous >> _8 & _1
-        size = marks & _LAST_32
-        if previous & _SEPARATOR and size:
-            size -= _1
-            total -= _32 * powers[size]
-        if tokens + size + _1 > room or lines == room:
+        first_line = lines
+        done, size, total, edges, lines, letters, unspaced = _read(
+            row, tokens, first_line, text, units, places, powers, inverse, work
+        )
+        if not done:
             return row, tokens, first_line
-        if line_start <= size:
-            work.lines[lines] = _hash((total - line_sum) * inverse[line_start])
-            work.line_tokens[lines] = tokens + (edges >> _1)
-            work.line_ends[lines] = size
-            lines += _1
         if unspaced:
             for byte in work.folded[:size]:
                 letters += units[byte] >> _8 & _1
@@ -198,6 +135,96 @@ def cut(
         rows.hashes[row] = _hash(total)
         rows.sizes[row] = size
     return len(text.table), tokens, lines
+
+
+# A function of its own: together with what comes after the row, the loop runs out of registers.
+@kernel
+def _read(
+    row: int,
+    tokens: np.uint64,
+    lines: np.uint64,
+    text: Text,
+    units: U64,
+    places: U64,
+    powers: U64,
+    inverse: U64,
+    work: Work,
+) -> tuple[bool, np.uint64, np.uint64, np.uint64, np.uint64, np.uint64, np.uint64]:
+    """Fold a row, note its edges of words, and write its lines.
+
+    Returns whether it could be done; size and sum of the folded row; numbers of edges and of lines; letters beyond
+    ASCII, and those of scripts without spaces.
+    """
+    room = np.uint64(len(work.folded))
+    limit = room - _2
+    i, stop, table = np.uint64(text.edges[row]), np.uint64(text.edges[row + 1]), np.uint64(text.table[row])
+    unit, last_unit = _0, _0  # what is left of a character beyond ASCII
+    letters, unspaced = _0, _0
+    marks, total, edges = _0, _0, _0
+    line_start, line_sum = _0, _0
+    previous = _SEPARATOR
+    if stop - i > limit:
+        return False, _0, total, edges, lines, letters, unspaced
+    while True:
+        if unit < last_unit:
+            u = units[unit]
+            unit += _1
+        elif i < stop:
+            u = units[text.codes[i]]
+            if u == _0:
+                code, i = _code_point(text.codes, i)
+                place = places[table + code]
+                unit = place >> _24
+                last_unit = unit + (place & _LAST_8)
+                letters += place >> _8 & _LAST_8
+                unspaced += place >> _16 & _LAST_8
+                longest = (marks & _LAST_32) + (last_unit - unit) + (stop - i)
+                if place in (_0, _JOINS) or longest > limit:
+                    return False, _0, total, edges, lines, letters, unspaced
+                continue
+            i += _1
+        else:
+            break
+        at = marks & _LAST_32
+        # All ones for a separator after a separator, which takes no place.
+        skipped = np.uint64(np.int64(u & previous) >> _63)
+        if u & _LINE_FEED and at:
+            # Of a run of separators the first one stands for all; a line feed anywhere in it ends the line there.
+            end = at + skipped
+            if line_start <= end:
+                if lines == room:
+                    return False, _0, total, edges, lines, letters, unspaced
+                before = total - (skipped & _32) * powers[end]
+                work.lines[lines] = _hash((before - line_sum) * inverse[line_start])
+                work.line_tokens[lines] = tokens + (edges + (previous >> _8 & _1) >> _1)
+                work.line_ends[lines] = end
+                lines += _1
+                line_start, line_sum = end + _1, before + _32 * powers[end]
+        # Edges of words come too irregularly for a branch: what would be noted there is written each time.
+        work.sums[edges] = total
+        work.marks[edges] = marks
+        edges += (u ^ previous) >> _8 & _1
+        kept = u & ~skipped
+        work.folded[at] = kept & _LAST_8
+        total += (kept & _LAST_8) * powers[at]
+        marks += kept >> _20
+        previous = u
+
+    work.sums[edges] = total
+    work.marks[edges] = marks
+    edges += previous >> _8 & _1
+    size = marks & _LAST_32
+    if previous & _SEPARATOR and size:
+        size -= _1
+        total -= _32 * powers[size]
+    if tokens + size + _1 > room or lines == room:
+        return False, size, total, edges, lines, letters, unspaced
+    if line_start <= size:
+        work.lines[lines] = _hash((total - line_sum) * inverse[line_start])
+        work.line_tokens[lines] = tokens + (edges >> _1)
+        work.line_ends[lines] = size
+        lines += _1
+    return True, size, total, edges, lines, letters, unspaced
 
 
 @kernel

@@ -12,7 +12,7 @@ import polars as pl
 from datalint.dedup import tokens as plain
 from datalint.dedup.alphabet import CODES, Alphabet
 from datalint.dedup.compiled_text import Rows, Text, Work, cut, scan
-from datalint.dedup.ragged import I64, U64, Ragged
+from datalint.dedup.ragged import I64, U64, Ragged, spans
 from datalint.dedup.text import _fold_unicode
 from datalint.dedup.tokens import _BASE, _INVERSE, Tokens, _powers
 
@@ -42,7 +42,11 @@ def tokenise(texts: pl.Series) -> Tokens:
         line_tokens=np.empty(room, np.int64),
         line_ends=np.empty(room, np.uint64),
     )
-    parts = [part for block in _blocks(texts.fill_null("")) for part in _tokenise_block(block, work)]
+    texts = texts.fill_null("")
+    raw, lengths = texts.cast(pl.Binary), texts.str.len_bytes().to_numpy().astype(np.int64)
+    parts: list[Tokens] = []
+    for start, stop in spans(lengths, _BLOCK):
+        parts += _tokenise_block(texts[start:stop], _Reader(raw[start:stop].to_list(), lengths[start:stop]), work)
     if not parts:
         return plain.tokenise(texts)
     return Tokens(
@@ -62,15 +66,9 @@ def _joined(offsets: list[I64]) -> I64:
     return np.concatenate([offsets[0][:1], *(part[1:] + start for part, start in zip(offsets, before, strict=False))])
 
 
-def _blocks(texts: pl.Series) -> Iterator[pl.Series]:
-    before = texts.str.len_bytes().cum_sum().to_numpy() // _BLOCK
-    edges = [0, *(np.flatnonzero(before[1:] != before[:-1]) + 1).tolist(), len(texts)]
-    return (texts[start:stop] for start, stop in itertools.pairwise(edges) if start < stop)
-
-
-def _tokenise_block(block: pl.Series, work: Work) -> Iterator[Tokens]:
+def _tokenise_block(block: pl.Series, reader: "_Reader", work: Work) -> Iterator[Tokens]:
     powers, inverse = _hashing(len(work.folded))
-    reader, count, start = _Reader(block), len(block), 0
+    count, start = len(block), 0
     rows = Rows(
         np.zeros(count + 1, np.int64), np.empty(count, np.uint64), np.empty(count, np.int64), np.empty(count, bool)
     )
@@ -95,11 +93,10 @@ def _tokenise_block(block: pl.Series, work: Work) -> Iterator[Tokens]:
 class _Reader:
     """The rows of a block in one buffer, whose characters become known when they are needed."""
 
-    def __init__(self, block: pl.Series) -> None:
+    def __init__(self, rows: list[bytes], lengths: I64) -> None:
         self._alphabet = _alphabet(threading.get_ident())
-        self._rows: list[bytes] = block.cast(pl.Binary).to_list()
-        self._lengths: I64 = block.str.len_bytes().to_numpy().astype(np.int64)
-        self.text = self._join(np.zeros(len(block), np.int64))
+        self._rows, self._lengths = rows, lengths
+        self.text = self._join(np.zeros(len(rows), np.int64))
 
     def tables(self) -> tuple[U64, U64]:
         return self._alphabet.units, self._alphabet.places

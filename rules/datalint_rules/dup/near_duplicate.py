@@ -44,7 +44,7 @@ class NearDuplicate(Rule):
 
     code, name = "DUP002", "near-duplicate"
     severity = "warning"
-    message = "near duplicate (Jaccard {jaccard:.2f}) of another row, which is no shorter and stays"
+    message = "near duplicate (Jaccard {jaccard:.2f}) of a row at least as long, which stays"
     fix = Fix("drop", "unsafe")
     fix_title = "keeps the longest"
     bad = [
