@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from datalint.dedup import lsh, ragged, shingles, tokens
 from datalint.dedup.alphabet import joins
 from datalint.dedup.ragged import Ragged
+from datalint.dedup.survey import strip_boilerplate
 from datalint.dedup.text import _fold_unicode
 
 pytest.importorskip("numba")
@@ -163,6 +164,19 @@ def test_the_similarities_are_the_same(drawn):
 @given(rows_and_pairs())
 def test_the_similarities_of_bigrams_are_the_same(drawn):
     assert_same(compiled.bigram_jaccard(*drawn), shingles.bigram_jaccard(*drawn))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text(st.sampled_from("a1 \n"), max_size=20), min_size=1, max_size=10), st.data())
+def test_the_lines_that_count_are_the_same(texts, data):
+    cut = tokens.tokenise(pl.Series(texts))
+    rows = np.array(data.draw(st.lists(st.integers(0, len(texts) - 1), unique=True)), np.int64)
+    fixed = data.draw(st.sets(st.sampled_from(cut.lines.tolist())))
+    # Some that differ in the high bits only.
+    boilerplate = np.array(sorted({*fixed, *(line ^ 1 << 60 for line in fixed)}), np.uint64)
+    found, expected = compiled.strip_boilerplate(cut, rows, boilerplate), strip_boilerplate(cut, rows, boilerplate)
+    assert_same(found.values, expected.values)
+    assert_same(found.offsets, expected.offsets)
 
 
 @pytest.mark.parametrize("high", [1, 300, 2**40, 2**64 - 1])
