@@ -4,7 +4,7 @@ Views are built when a rule first asks for them and then shared by all rules of 
 reads `turns`, one over any text in the row reads `texts`, one that compares rows reads `compared` or `keys`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -59,6 +59,7 @@ class Chunk:
     format: str | None = None  # as the user gave it; None: judged row by row
     target: Target = field(default_factory=Target)
     large: bool = False  # one of so many that compiled kernels pay
+    literals: frozenset[str] = frozenset()  # lower case; what `texts_with` will be asked for
 
     def __len__(self) -> int:
         return len(self.block.values)
@@ -141,6 +142,35 @@ class Chunk:
                 "text": pl.Series(texts, dtype=pl.String),
                 "role": pl.Series(roles, dtype=pl.String),
             }
+        )
+
+    def texts_with(self, literals: Sequence[str]) -> pl.DataFrame:
+        """Those of `texts` that hold any of some literals, in any (ASCII) case: what a rule's expression need look at.
+
+        One search over all texts answers for all rules of the run that declare their literals.
+        """
+        wanted = [literal.lower() for literal in literals]
+        if not self.literals.issuperset(wanted):
+            return self.texts.filter(pl.col("text").str.contains_any(wanted, ascii_case_insensitive=True))
+        return self.texts[self._hits.filter(pl.col("literal").is_in(wanted))["text"].unique().sort()]
+
+    @cached_property
+    def _hits(self) -> pl.DataFrame:
+        """Which literal of the run stands in which text: text (number in `texts`), literal."""
+        known = sorted(self.literals)
+        text = pl.col("text").str
+        return (
+            self.texts.lazy()
+            .select("text")
+            .with_row_index("number")
+            .filter(text.contains_any(known, ascii_case_insensitive=True))
+            .select(
+                pl.col("number").alias("text"),
+                text.extract_many(known, ascii_case_insensitive=True, overlapping=True).list.unique().alias("literal"),
+            )
+            .explode("literal")
+            .with_columns(pl.col("literal").str.to_lowercase())
+            .collect()
         )
 
     @cached_property

@@ -91,6 +91,7 @@ class Rule:
     fix_title: ClassVar[str] = ""  # what the fix does, in a few words
     always: ClassVar[bool] = False  # told whatever was selected, unless ignored by its own name
     key: ClassVar[tuple[str, ...]] = ()  # mapped rows with equal values here must meet in one `reduce`
+    literals: ClassVar[tuple[str, ...]] = ()  # the rule looks only at `chunk.texts_with` these
     within: ClassVar[Literal["split", "dataset"]] = "split"  # how far a rule that reduces or finishes looks
     splits: ClassVar[tuple[str, ...]] = ("train", "eval")  # the splits whose rows it reads
     bad: ClassVar[Sequence[Any]] = ()

@@ -52,9 +52,10 @@ def map_file(
     findings: list[pl.DataFrame] = []
     rows = unreadable = done = 0
     size, sha256 = _file_digest(job)
+    literals = frozenset(literal.lower() for rule in rules for literal in rule.literals)
     source = open_source(job.file.path, name=job.file.name)
     for block in gather(source.blocks()):
-        chunk = _chunk(job, block if repair is None else repair(job.index, block))
+        chunk = _chunk(job, block if repair is None else repair(job.index, block), literals)
         rows += len(chunk)
         unreadable += block.values.count(None)
         lines.add(block)
@@ -92,8 +93,8 @@ def read(job: Job, repair: Repair | None = None) -> Iterator[Chunk]:
         yield _chunk(job, block if repair is None else repair(job.index, block))
 
 
-def _chunk(job: Job, block: Block) -> Chunk:
-    return Chunk(job.file, block, job.columns, job.format, job.target, job.large)
+def _chunk(job: Job, block: Block, literals: frozenset[str] = frozenset()) -> Chunk:
+    return Chunk(job.file, block, job.columns, job.format, job.target, job.large, literals)
 
 
 def as_findings(frame: pl.DataFrame, rule: Rule) -> pl.DataFrame:
