@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from datalint.dedup import lsh, ragged, shingles, tokens
+from datalint.dedup import lsh, ragged, shingles, survey, tokens
 from datalint.dedup.ragged import F64, I64, U64, Ragged
 from datalint.errors import MissingExtraError
 
@@ -30,9 +30,17 @@ class Kernels:
     jaccard: Callable[[Ragged, I64, I64], F64]
     bigram_jaccard: Callable[[Ragged, I64, I64], F64]
     sort: Callable[[U64], U64]
+    strip_boilerplate: Callable[[tokens.Tokens, I64, U64], Ragged]
 
 
-PLAIN: Final = Kernels(tokens.tokenise, lsh.band_keys, ragged.jaccard, shingles.bigram_jaccard, np.sort)
+PLAIN: Final = Kernels(
+    tokens.tokenise,
+    lsh.band_keys,
+    ragged.jaccard,
+    shingles.bigram_jaccard,
+    np.sort,
+    survey.strip_boilerplate,
+)
 
 
 def kernels(size: int, *, compiled: bool | None = None) -> Kernels:
@@ -50,4 +58,11 @@ def kernels(size: int, *, compiled: bool | None = None) -> Kernels:
 def _compiled() -> Kernels:
     from datalint.dedup import compiled
 
-    return Kernels(compiled.tokenise, compiled.band_keys, compiled.jaccard, compiled.bigram_jaccard, compiled.sort)
+    return Kernels(
+        compiled.tokenise,
+        compiled.band_keys,
+        compiled.jaccard,
+        compiled.bigram_jaccard,
+        compiled.sort,
+        compiled.strip_boilerplate,
+    )

@@ -18,7 +18,7 @@ PERMUTATIONS: Final = 126
 
 _EMPTY: Final = np.uint32(0xFFFFFFFF)
 _ELEMENTS: Final = 1 << 16
-_MIX: Final = np.uint64(0x9E3779B97F4A7C15)
+MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
 def _mersenne_twister(seed: int, count: int) -> list[int]:
@@ -113,7 +113,7 @@ def band_keys(sets: Ragged, rows: int) -> U64:
         part[:] = np.arange(bands, dtype=np.uint64)[:, None]
         for value in range(rows):
             part ^= signatures[:, value]
-            part *= _MIX
+            part *= MIX
             part ^= part >> np.uint64(29)
     return keys
 

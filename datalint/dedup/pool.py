@@ -12,7 +12,7 @@ from datalint.dedup.lsh import Runs, buckets, rows_per_band, unpack
 from datalint.dedup.packed import unpack as tokens_of
 from datalint.dedup.ragged import I64, U32, U64, Ragged, distinct, joined, ranges, spans
 from datalint.dedup.store import Array, Keys, Sequences
-from datalint.dedup.survey import Survey, strip_boilerplate
+from datalint.dedup.survey import Survey
 from datalint.spool import Scratch, Spool
 
 CHARACTERS_PER_WORD: Final = 2
@@ -32,7 +32,7 @@ class Pool:
 
     def __init__(self, *, spaced: bool, thresholds: Thresholds, kernels: Kernels, scratch: Scratch) -> None:
         self.thresholds = thresholds
-        self._spaced, self._kernels, self._scratch = spaced, kernels, scratch
+        self._spaced, self.kernels, self._scratch = spaced, kernels, scratch
         limit = scratch.limit // 8
         self._sequences, self._keys = Sequences(scratch, limit), Keys(scratch, limit)
         self._runs = Array(np.uint32, scratch, limit)
@@ -62,7 +62,7 @@ class Pool:
         if self._sets:
             lengths = np.concatenate(self._set_sizes)
             sets = Ragged.of(joined(self._sets, np.uint32), lengths)
-            self._rows = Rows.of(self._sequences.whole(), sets, spaced=self._spaced, kernels=self._kernels)
+            self._rows = Rows.of(self._sequences.whole(), sets, spaced=self._spaced, kernels=self.kernels)
 
     def __len__(self) -> int:
         return len(self.number)
@@ -72,7 +72,7 @@ class Pool:
         if self._ends is None:
             self._ends = [0]
             for band in range(self._keys.bands if len(self) > 1 else 0):
-                runs = buckets(self._keys.of(band)[self._place], self._kernels.sort)
+                runs = buckets(self._keys.of(band)[self._place], self.kernels.sort)
                 self._runs.append(runs.run)
                 self._runs.append(runs.row)
                 self._ends.append(self._runs.length)
@@ -106,7 +106,7 @@ class Pool:
             rows = distinct(np.concatenate((one, other)).astype(np.uint64)).astype(np.int64)
             sequences = self._sequences.take(rows)
             sets = sets_of(sequences, spaced=self._spaced)
-            ready = Rows.of(sequences, sets, spaced=self._spaced, kernels=self._kernels)
+            ready = Rows.of(sequences, sets, spaced=self._spaced, kernels=self.kernels)
             found[rows] = np.arange(len(rows))
             yield pairs[start:stop], ready, found[one].astype(np.int64), found[other].astype(np.int64)
 
@@ -120,7 +120,7 @@ class Pool:
         sets = sets_of(sequences, spaced=self._spaced)
         self._numbers.append(numbers[order])
         self._set_sizes.append(sets.lengths)
-        self._keys.append(self._kernels.band_keys(sets, rows_per_band(self.thresholds.sets)))
+        self._keys.append(self.kernels.band_keys(sets, rows_per_band(self.thresholds.sets)))
         self._sequences.append(sequences)
         if self._sequences.spilled:
             self._sets = []  # made again from the sequences of the few rows that are compared
@@ -141,7 +141,7 @@ def pools(parts: Spool, known: Survey, min_words: int, thresholds: Thresholds, m
         for pool, spaced in zip(found, kinds, strict=True):
             mine = rows[tokens.spaced[rows] == spaced]
             if len(mine):
-                sequences = strip_boilerplate(tokens, mine, known.boilerplate)
+                sequences = make.strip_boilerplate(tokens, mine, known.boilerplate)
                 # The separator after the last line of a row without spaces is a token, but no character of the row.
                 lengths = sequences.lengths - (not spaced)
                 long = np.flatnonzero(lengths >= (min_words if spaced else min_words * CHARACTERS_PER_WORD))

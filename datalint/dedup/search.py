@@ -1,6 +1,6 @@
 """The search: from buckets to verified pairs, within one set of rows or between two."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
@@ -31,7 +31,8 @@ def links(pool: Pool) -> Pairs:
     for nearest, farthest in WINDOWS:
         label = groups(len(pool), found.packed)
         verified = [found]
-        for proposed in _batches(candidates(run, d) for run in pool.buckets() for d in range(nearest, farthest + 1)):
+        neighbours = (candidates(run, d) for run in pool.buckets() for d in range(nearest, farthest + 1))
+        for proposed in _batches(neighbours, pool.kernels.sort):
             left, right = unpack(proposed)
             new = proposed[(label[left] != label[right]) & ~among(proposed, seen)]
             verified.append(pool.verify(new))
@@ -53,7 +54,8 @@ def matches(pool: Pool, ours: Bool, theirs: Bool) -> Pairs:
     """
     seen = np.zeros(0, np.uint64)
     verified = [Pairs.none()]
-    for proposed in _batches(part for run in pool.buckets() for part in _across(run, ours, theirs)):
+    neighbours = (part for run in pool.buckets() for part in _across(run, ours, theirs))
+    for proposed in _batches(neighbours, pool.kernels.sort):
         new = proposed[~among(proposed, seen)]
         verified.append(pool.verify(new))
         seen = np.sort(np.concatenate((seen, new))) if len(seen) < _SEEN else new
@@ -74,7 +76,7 @@ def _across(runs: Runs, ours: Bool, theirs: Bool) -> Iterator[U64]:
         yield pack(row[mine[same]], row[their[same]])
 
 
-def _batches(parts: Iterator[U64]) -> Iterator[U64]:
+def _batches(parts: Iterator[U64], sort: Callable[[U64], U64]) -> Iterator[U64]:
     """Sorted distinct pairs, in batches that fit in memory."""
     waiting: list[U64] = []
     total = 0
@@ -82,10 +84,10 @@ def _batches(parts: Iterator[U64]) -> Iterator[U64]:
         waiting.append(part)
         total += len(part)
         if total > _PROPOSED:
-            yield distinct(np.concatenate(waiting))
+            yield distinct(np.concatenate(waiting), sort)
             waiting, total = [], 0
     if total:
-        yield distinct(np.concatenate(waiting))
+        yield distinct(np.concatenate(waiting), sort)
 
 
 def first_rows(pool: Pool, found: Pairs) -> I64:

@@ -6,8 +6,8 @@ import numpy as np
 
 from datalint.dedup.ragged import F64, I64, Ragged, distinct, jaccard, ranges, row_sets, spans
 
-_BASE: Final = np.uint64(0x9E3779B97F4A7C15)
-_MIX: Final = np.uint64(0xD6E8FEB86659FD93)
+BASE: Final = np.uint64(0x9E3779B97F4A7C15)
+MIX: Final = np.uint64(0xD6E8FEB86659FD93)
 _HALF: Final = np.uint64(32)
 
 _BATCH: Final = 1 << 19
@@ -23,9 +23,9 @@ def shingle(rows: Ragged, n: int) -> Ragged:
         return Ragged(rows.values[:0], np.zeros_like(rows.offsets))
     mixed = np.zeros(total, np.uint64)
     for i in range(n):
-        mixed *= _BASE
+        mixed *= BASE
         mixed += rows.values[i : i + total]
-    shingles = ((mixed * _MIX) >> _HALF).astype(np.uint32)
+    shingles = ((mixed * MIX) >> _HALF).astype(np.uint32)
     lengths = np.maximum(rows.lengths - n + 1, 0)
     return Ragged.of(shingles[ranges(rows.offsets[:-1], lengths)], lengths)
 

@@ -30,7 +30,7 @@ def _fold_table() -> bytes:
     return bytes(table)
 
 
-_FOLD: Final = _fold_table()
+FOLD: Final = _fold_table()
 
 
 def normalise(texts: pl.Series) -> pl.Series:
@@ -73,12 +73,13 @@ def fold(texts: Sequence[str | None]) -> bytes:
     Inside a row, lines are normalised each for itself, empty ones left out, and joined by a line feed, so that
     replacing line feeds by spaces gives exactly the normalised row. Null is folded as the empty text.
     """
-    parts = [b"" if text is None else text.encode() if text.isascii() else _fold_unicode(text) for text in texts]
+    parts = [b"" if text is None else text.encode() if text.isascii() else fold_unicode(text) for text in texts]
     buffer = b"\xff%b\xff" % b"\xff".join(parts)
-    return _collapse(buffer.translate(_FOLD))
+    return _collapse(buffer.translate(FOLD))
 
 
-def _fold_unicode(text: str) -> bytes:
+def fold_unicode(text: str) -> bytes:
+    """NFKC, case folding, and spaces beyond ASCII as plain ones; runs of white space are not collapsed yet."""
     if not unicodedata.is_normalized("NFKC", text):
         for character, plain in _COMPATIBLE:
             text = text.replace(character, plain)

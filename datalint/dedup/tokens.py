@@ -18,12 +18,12 @@ from datalint.dedup.text import ROW, blocks, fold
 ROW_LIMIT: Final = 1 << 20
 """Bytes of a normalised row that are compared. A longer row keeps its own identity and is compared by its start."""
 
-_BASE: Final = 0x9E3779B97F4A7C15
-_INVERSE: Final = pow(_BASE, -1, 1 << 64)
-_MIX: Final = np.uint64(0xD6E8FEB86659FD93)
+BASE: Final = 0x9E3779B97F4A7C15
+INVERSE: Final = pow(BASE, -1, 1 << 64)
+MIX: Final = np.uint64(0xD6E8FEB86659FD93)
 _HALF: Final = np.uint64(32)
 
-_WORD, _DIGIT, _UNSPACED = 1, 2, 4
+WORD, DIGIT, UNSPACED = 1, 2, 4
 
 # Scripts that put no spaces between words: Han with its radicals, kana, Thai, Lao, Burmese, Khmer.
 _UNSPACED_SCRIPTS: Final = (
@@ -45,15 +45,16 @@ _UNSPACED_SCRIPTS: Final = (
 
 
 @lru_cache(maxsize=1 << 14)
-def _kind(code: int) -> int:
+def kind_of(code: int) -> int:
+    """What a code point is: bits of WORD, DIGIT and UNSPACED."""
     character = chr(code)
-    word = _WORD if character.isalnum() or character == "_" else 0
-    digit = _DIGIT if character.isdecimal() else 0
-    unspaced = _UNSPACED if any(first <= code <= last for first, last in _UNSPACED_SCRIPTS) else 0
+    word = WORD if character.isalnum() or character == "_" else 0
+    digit = DIGIT if character.isdecimal() else 0
+    unspaced = UNSPACED if any(first <= code <= last for first, last in _UNSPACED_SCRIPTS) else 0
     return word | digit | unspaced
 
 
-_KINDS: Final = bytes(_kind(code) if code < 128 else 0 for code in range(256))
+_KINDS: Final = bytes(kind_of(code) if code < 128 else 0 for code in range(256))
 # Line and row ends hash as spaces; NUL must not hash as nothing, so it borrows a byte that UTF-8 never uses.
 _HASHED: Final = bytes(32 if code in (10, ROW) else code or 0xFE for code in range(256))
 
@@ -84,12 +85,12 @@ def tokenise(texts: pl.Series) -> Tokens:
         texts: String series of n rows; null counts as empty.
 
     """
-    powers, inverse = _powers(_BASE, 1), _powers(_INVERSE, 1)
+    powers, inverse = powers_of(BASE, 1), powers_of(INVERSE, 1)
     parts = [_tokenise_block(b"\xff", powers, inverse)]
     for start, stop in blocks(texts):
         buffer, whole = _cap(fold(texts[start:stop].to_list()))
         if len(buffer) > len(powers):
-            powers, inverse = _powers(_BASE, 2 * len(buffer)), _powers(_INVERSE, 2 * len(buffer))
+            powers, inverse = powers_of(BASE, 2 * len(buffer)), powers_of(INVERSE, 2 * len(buffer))
         part = _tokenise_block(buffer, powers, inverse)
         for row, (digest, size) in whole.items():
             part.hashes[row], part.sizes[row] = digest, size
@@ -123,28 +124,29 @@ def _classify(buffer: bytes, codes: U8) -> tuple[U8, bool]:
     table = np.zeros(int(code.max()) + 1, np.uint8)
     table[code] = 1
     seen = np.flatnonzero(table)
-    table[seen] = [_kind(value) for value in seen.tolist()]
+    table[seen] = [kind_of(value) for value in seen.tolist()]
     kind = table[code]
     kinds = kinds.copy()
     kinds[lead] = kind
     for i in (1, 2, 3):
         more = extra >= i
         kinds[lead[more] + i] = kind[more]
-    return kinds, bool((kind & _UNSPACED).any())
+    return kinds, bool((kind & UNSPACED).any())
 
 
 def _spaced(codes: U8, kinds: U8, row_ends: I64) -> Bool:
     """False for rows of which at least half of the letters and digits are of a script without spaces."""
-    letters = np.flatnonzero((kinds & (_WORD | _UNSPACED) != 0) & ((codes & 0xC0) != 0x80))
+    letters = np.flatnonzero((kinds & (WORD | UNSPACED) != 0) & ((codes & 0xC0) != 0x80))
     owner = np.searchsorted(row_ends, letters)
-    unspaced = owner[(kinds[letters] & _UNSPACED) != 0]
+    unspaced = owner[(kinds[letters] & UNSPACED) != 0]
     counts = np.bincount(owner, minlength=len(row_ends))
     of_unspaced = np.bincount(unspaced, minlength=len(row_ends))
     spaced: Bool = (of_unspaced == 0) | (2 * of_unspaced < counts)
     return spaced
 
 
-def _powers(base: int, count: int) -> U64:
+def powers_of(base: int, count: int) -> U64:
+    """1, base, base^2, ... modulo 2^64."""
     powers = np.full(count, base, np.uint64)
     powers[0] = 1
     return np.cumprod(powers, dtype=np.uint64)
@@ -173,7 +175,7 @@ def _tokenise_block(buffer: bytes, powers: U64, inverse: U64) -> Tokens:
     np.cumsum(sums, out=sums)
 
     def span_hash(starts: I64, ends: I64) -> U64:
-        mixed: U64 = (sums[ends] - sums[starts]) * inverse[starts] * _MIX
+        mixed: U64 = (sums[ends] - sums[starts]) * inverse[starts] * MIX
         return mixed ^ (mixed >> _HALF)
 
     row_ends = np.flatnonzero(codes == ROW)
@@ -181,7 +183,7 @@ def _tokenise_block(buffer: bytes, powers: U64, inverse: U64) -> Tokens:
     line_ends = np.flatnonzero((codes == ord("\n")) | (codes == ROW))
     line_starts, line_ends = line_ends[:-1] + 1, line_ends[1:]
 
-    word, digit = kinds & _WORD, kinds & _DIGIT
+    word, digit = kinds & WORD, kinds & DIGIT
     edges = np.flatnonzero(word[1:] != word[:-1]) + 1
     starts, ends = edges[::2], edges[1::2]
     number = np.zeros(len(starts), bool)

@@ -12,15 +12,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from datalint.dedup import lsh, ragged, shingles, tokens
-from datalint.dedup.alphabet import joins
+from datalint.dedup.compiled.alphabet import joins
 from datalint.dedup.ragged import Ragged
 from datalint.dedup.survey import strip_boilerplate
-from datalint.dedup.text import _fold_unicode
+from datalint.dedup.text import fold_unicode
 
 pytest.importorskip("numba")
 
-from datalint.dedup import compiled, compiled_tokens
-from datalint.dedup.compiled_text import kernel
+from datalint.dedup import compiled
+from datalint.dedup.compiled import tokens as compiled_tokens
+from datalint.dedup.compiled.text import kernel
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -109,7 +110,7 @@ def test_they_are_around_the_largest_row():
 
 def test_every_character_is_folded_as_python_folds_it():
     codes = [code for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
-    changed = [code for code in codes if _fold_unicode(chr(code)) != chr(code).encode()]
+    changed = [code for code in codes if fold_unicode(chr(code)) != chr(code).encode()]
     listed = [code for code in codes if unicodedata.category(chr(code)) not in {"Cn", "Co", "Lo"}]
     assert_same_tokens([f"x{chr(code)}y1" for code in {*changed, *listed, *codes[::101]}])
 

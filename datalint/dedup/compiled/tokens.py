@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 
 from datalint.dedup import tokens as plain
-from datalint.dedup.alphabet import CODES, Alphabet
-from datalint.dedup.compiled_text import Rows, Text, Work, cut, scan
+from datalint.dedup.compiled.alphabet import CODES, Alphabet
+from datalint.dedup.compiled.text import Rows, Text, Work, cut, scan
 from datalint.dedup.ragged import I64, U64, Ragged, spans
-from datalint.dedup.text import _fold_unicode
-from datalint.dedup.tokens import _BASE, _INVERSE, Tokens, _powers
+from datalint.dedup.text import fold_unicode
+from datalint.dedup.tokens import BASE, INVERSE, Tokens, powers_of
 
 _BLOCK: Final = 1 << 18
 """Bytes of text cut at once."""
@@ -27,7 +27,7 @@ def _alphabet(thread: int) -> Alphabet:  # noqa: ARG001 - one for each thread
 
 @lru_cache(maxsize=1)
 def _hashing(count: int) -> tuple[U64, U64]:
-    return _powers(_BASE, count), _powers(_INVERSE, count)
+    return powers_of(BASE, count), powers_of(INVERSE, count)
 
 
 def tokenise(texts: pl.Series) -> Tokens:
@@ -109,7 +109,7 @@ class _Reader:
             self._alphabet.learn(unknown[:count].tolist())
             news = True
         for row in np.flatnonzero(joining).tolist():
-            self._rows[row] = _fold_unicode(self._rows[row].decode())
+            self._rows[row] = fold_unicode(self._rows[row].decode())
             self._lengths[row] = len(self._rows[row])
             news = True
         if joining.any():

@@ -6,9 +6,9 @@ from typing import Final, NamedTuple, ParamSpec, TypeVar
 import numba
 import numpy as np
 
-from datalint.dedup import alphabet
+from datalint.dedup.compiled import alphabet
 from datalint.dedup.ragged import I64, U8, U32, U64, Bool
-from datalint.dedup.tokens import _MIX
+from datalint.dedup.tokens import MIX
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -101,7 +101,7 @@ def scan(start: int, text: Text, places: U64, unknown: U64, joining: Bool) -> in
 
 @kernel
 def _hash(total: np.uint64) -> np.uint64:
-    mixed = total * _MIX
+    mixed = total * MIX
     return mixed ^ mixed >> _32
 
 

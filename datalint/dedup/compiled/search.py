@@ -1,4 +1,4 @@
-"""The inner loops of the search, compiled by numba (the extra `[fast]`); the same answers as without."""
+"""Sets, pairs and sorting: the kernels of the search."""
 
 import secrets
 from typing import Any, Final
@@ -6,15 +6,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from datalint.dedup.compiled_text import kernel
-from datalint.dedup.compiled_tokens import tokenise
-from datalint.dedup.lsh import _MIX, FACTORS, PERMUTATIONS, SHIFTS
+from datalint.dedup.compiled.text import kernel
+from datalint.dedup.lsh import FACTORS, MIX, PERMUTATIONS, SHIFTS
 from datalint.dedup.ragged import F64, I64, U32, U64, Bool, Ragged
-from datalint.dedup.shingles import _BASE
-from datalint.dedup.shingles import _MIX as _MIX_SHINGLE
+from datalint.dedup.shingles import BASE
+from datalint.dedup.shingles import MIX as MIX_SHINGLE
 from datalint.dedup.tokens import Tokens
-
-__all__ = ["band_keys", "bigram_jaccard", "jaccard", "sort", "strip_boilerplate", "tokenise"]
 
 _FEW: Final = 4000
 """Numbers that are not worth eight passes."""
@@ -117,7 +114,7 @@ def _band_keys(values: U32, offsets: I64, factors: U32, shifts: U32, signature: 
         for band in range(bands):
             key = np.uint64(band)
             for p in range(band * rows, band * rows + rows):
-                key = (key ^ np.uint64(signature[p])) * _MIX
+                key = (key ^ np.uint64(signature[p])) * MIX
                 key ^= key >> _29
             keys[band, row] = key
 
@@ -170,7 +167,7 @@ def _bigram_jaccard(values: U32, offsets: I64, left: I64, right: I64, salt: np.u
 
 @kernel
 def _bigram(one: np.uint32, other: np.uint32) -> np.uint64:
-    mixed = (np.uint64(one) * _BASE + np.uint64(other)) * _MIX_SHINGLE
+    mixed = (np.uint64(one) * BASE + np.uint64(other)) * MIX_SHINGLE
     return mixed >> _32
 
 

@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 
 from datalint.dedup.ragged import U64
-from datalint.dedup.text import _FOLD, _fold_unicode
-from datalint.dedup.tokens import _DIGIT, _UNSPACED, _WORD, _kind
+from datalint.dedup.text import FOLD, fold_unicode
+from datalint.dedup.tokens import DIGIT, UNSPACED, WORD, kind_of
 
 CODES: Final = 0x110000
 """Code points, and the distance between the places of raw and of folded characters."""
@@ -44,7 +44,7 @@ class Alphabet:
     def __init__(self) -> None:
         self.units: U64 = np.zeros(1 << 12, np.uint64)  # first those of bytes: 0 beyond ASCII, where characters begin
         self.places: U64 = np.zeros(2 * CODES, np.uint64)  # by code point: of raw characters, then of folded ones
-        self.units[:128] = [units(chr(code))[0] for code in _FOLD[:128]]
+        self.units[:128] = [units(chr(code))[0] for code in FOLD[:128]]
         self._used = 256
 
     def learn(self, numbers: Iterable[int]) -> None:
@@ -59,11 +59,11 @@ class Alphabet:
             if joins(folded):
                 self.places[number] = JOINS
                 return
-            folded = _fold_unicode(folded).translate(_FOLD).decode()
+            folded = fold_unicode(folded).translate(FOLD).decode()
         new = [unit for character in folded for unit in units(character)]
-        kinds = [_kind(ord(character)) for character in folded if not character.isascii()]
-        unspaced = sum(kind & _UNSPACED != 0 for kind in kinds)
-        letters = sum(kind & (_WORD | _UNSPACED) != 0 for kind in kinds)
+        kinds = [kind_of(ord(character)) for character in folded if not character.isascii()]
+        unspaced = sum(kind & UNSPACED != 0 for kind in kinds)
+        letters = sum(kind & (WORD | UNSPACED) != 0 for kind in kinds)
         if self._used + len(new) > len(self.units):
             self.units = np.concatenate((self.units, np.zeros_like(self.units)))
         self.units[self._used : self._used + len(new)] = new
@@ -73,14 +73,14 @@ class Alphabet:
 
 def units(character: str) -> list[int]:
     """The units of one folded character."""
-    kind = _kind(ord(character))
-    flags = POSITION | (PART_OF_WORD if kind & _WORD else 0)
+    kind = kind_of(ord(character))
+    flags = POSITION | (PART_OF_WORD if kind & WORD else 0)
     if character in " \n":
         # Lines hash as if they were joined by spaces.
         return [ord(" ") | flags | SEPARATOR | (LINE_FEED if character == "\n" else 0)]
     # NUL must not hash as nothing, so it borrows a byte that UTF-8 never uses.
     first, *rest = [(byte or 0xFE) | flags for byte in character.encode()]
-    return [first | (NUMERAL if kind & _DIGIT else 0), *rest]
+    return [first | (NUMERAL if kind & DIGIT else 0), *rest]
 
 
 def joins(character: str) -> bool:
