@@ -17,7 +17,7 @@ from datalint.dedup import lsh, ragged, shingles, survey, tokens
 from datalint.dedup.ragged import F64, I64, U64, Ragged
 from datalint.errors import MissingExtraError
 
-LARGE: Final = 32_000_000
+LARGE: Final = 48_000_000
 """Bytes of input from which compiled kernels pay."""
 
 

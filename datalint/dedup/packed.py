@@ -14,7 +14,7 @@ COLUMNS: Final[dict[str, Any]] = {
     "rows": np.uint32,
     "hashes": np.uint64,
     "sizes": np.int64,
-    "spaced": np.bool_,
+    "spaced": np.uint8,
     "lines": np.uint64,
     "lines_per_row": np.uint32,
     "tokens": np.uint32,
@@ -31,7 +31,7 @@ class Parts(Protocol):
 
 
 def pack(tokens: Tokens, rows: NDArray[Any] | None = None) -> pl.DataFrame:
-    """The arrays of `tokens` as bytes, one column each (little-endian, as every machine that polars runs on).
+    """The arrays of `tokens` as lists of numbers, one column each; nothing is copied.
 
     Args:
         tokens: n rows.
@@ -50,7 +50,7 @@ def pack(tokens: Tokens, rows: NDArray[Any] | None = None) -> pl.DataFrame:
         tokens.tokens.lengths,
     ]
     named = zip(COLUMNS.items(), arrays, strict=True)
-    return pl.DataFrame({name: [array.astype(dtype, copy=False).tobytes()] for (name, dtype), array in named})
+    return pl.DataFrame([pl.Series(name, array.astype(dtype, copy=False)).implode() for (name, dtype), array in named])
 
 
 def unpack(frames: Iterable[pl.DataFrame]) -> Iterator[Tokens]:
@@ -64,7 +64,7 @@ def unpack(frames: Iterable[pl.DataFrame]) -> Iterator[Tokens]:
             first_line=np.concatenate(([0], np.cumsum(found["lines_per_row"], dtype=np.int64))),
             hashes=found["hashes"],
             sizes=found["sizes"],
-            spaced=found["spaced"],
+            spaced=found["spaced"].astype(bool),
         )
 
 
@@ -75,17 +75,15 @@ def columns(parts: Parts, *names: str) -> Iterator[list[NDArray[Any]]]:
 
 def _arrays(frames: Iterable[pl.DataFrame], names: Sequence[str]) -> Iterator[list[NDArray[Any]]]:
     for frame in frames:
-        cells = [frame[name].to_list() for name in names]
-        for row in zip(*cells, strict=True):
-            yield [np.frombuffer(cell, COLUMNS[name]) for name, cell in zip(names, row, strict=True)]
+        for row in range(frame.height):
+            yield [frame[name][row].to_numpy() for name in names]
 
 
 def places(parts: Parts) -> tuple[U32, I64]:
     """For each row its file and its number there, of parts with the columns `file` and `row` (that of the first)."""
     files, rows = [np.zeros(0, np.uint32)], [np.zeros(0, np.int64)]
     for frame in parts.frames("file", "row", "rows"):
-        for file, first, local in frame.select("file", "row", "rows").iter_rows():
-            numbers = np.frombuffer(local, np.uint32)
-            files.append(np.full(len(numbers), file, np.uint32))
-            rows.append(numbers.astype(np.int64) + first)
+        for file, first, local in zip(frame["file"], frame["row"], frame["rows"], strict=True):
+            files.append(np.full(len(local), file, np.uint32))
+            rows.append(local.to_numpy().astype(np.int64) + first)
     return np.concatenate(files), np.concatenate(rows)

@@ -81,7 +81,7 @@ def rows_of(
     # A file's name may hold bytes that are no UTF-8.
     file = file.encode("utf-8", "backslashreplace").decode()
     numbers = np.zeros(len(rows), np.int64) if lines is None else lines
-    held = pl.Series("line", [numbers.astype(np.int64).tobytes()])
+    held = pl.Series("line", numbers.astype(np.int64)).implode()
     return pack(make.tokenise(texts), rows).with_columns(pl.Series("file", [file]), held)
 
 
@@ -99,8 +99,8 @@ def records_in(parts: Spool, files: Sequence[str], known: Survey, boilerplate: U
         start = stop
         yield Records(
             file=np.full(len(rows), number[places["file"][0]], np.uint32),
-            row=np.frombuffer(places["rows"][0], np.uint32)[rows].astype(np.int64),
-            line=np.frombuffer(places["line"][0], np.int64)[rows],
+            row=places["rows"][0].to_numpy()[rows].astype(np.int64),
+            line=places["line"][0].to_numpy()[rows],
             hashes=tokens.hashes[rows],
             spaced=tokens.spaced[rows],
             body=body_of(tokens, rows, boilerplate),

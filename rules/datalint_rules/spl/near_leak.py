@@ -90,7 +90,7 @@ class NearLeak(Rule):
         return packed([row for row, _ in asked], texts, large=chunk.large) if texts else none()
 
     def meet(self, parts: Spool, totals: Totals) -> pl.DataFrame:
-        splits = [np.repeat(frame["split"] == "train", len(frame["rows"][0]) // 4) for frame in parts.frames()]
+        splits = [np.repeat(frame["split"] == "train", len(frame["rows"][0])) for frame in parts.frames()]
         ours = np.concatenate(splits)
         definition = Definition(self.threshold, self.bigram_threshold, self.number_threshold, self.min_words)
         file, row = places(parts)
