@@ -10,10 +10,14 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
-from datalint.compared import Compared, compared, strings
-from datalint.dedup import normalise, packed
+from datalint.compared import Compared, cells, compared, strings
+from datalint.dedup import packed
+from datalint.dedup.kernels import LARGE, kernels
+from datalint.dedup.text import folded
+from datalint.dedup.tokens import tokenise_folded
 from datalint.fingerprint import canonical, digest
 from datalint.formats import Shape, shape_of
 from datalint.source import Block, DataFile
@@ -197,14 +201,13 @@ class Chunk:
             for row, (value, shape, turns) in enumerate(zip(self.values, self.shapes, self.turn_lists, strict=True))
             if value is not None and shape is not None
         ]
-        # A row without turns, of unknown format or broken, is compared by all of its cells.
         texts = [
             text
             for _, value, _, turns in some
-            for text in ([turn.content for turn in turns] or [canonical(value).decode()])
+            for text in ([turn.content for turn in turns] or [cells(value), canonical(value).decode()])
         ]
-        folded = iter(normalise(pl.Series(texts, dtype=pl.String)).to_list())
-        return [compared(*item, [next(folded) or "" for _ in item[3] or (None,)]) for item in some]
+        lines = iter(folded(pl.Series(texts, dtype=pl.String)))
+        return [compared(*item, [next(lines) for _ in item[3] or range(2)]) for item in some]
 
     @cached_property
     def keys(self) -> pl.DataFrame:
@@ -223,7 +226,10 @@ class Chunk:
     @cached_property
     def packed(self) -> pl.DataFrame:
         """Words of `compared`, as the search for near duplicates takes them: a frame of one row."""
-        return packed([c.row for c in self.compared], [c.text for c in self.compared], large=self.large)
+        rows = np.array([c.row for c in self.compared], np.uint32)
+        if self.large:
+            return packed(rows, kernels(LARGE).tokenise(pl.Series([c.text for c in self.compared], dtype=pl.String)))
+        return packed(rows, tokenise_folded(["\n".join(c.folded) for c in self.compared]))
 
     @cached_property
     def faults(self) -> pl.DataFrame:

@@ -1,21 +1,23 @@
 """Near duplicates: which rows of a dataset are reworded copies of another one, and which of them may go."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from datalint.dedup.cluster import cluster
 from datalint.dedup.compare import Pairs, Thresholds
-from datalint.dedup.kernels import LARGE, PLAIN, Kernels, kernels
+from datalint.dedup.kernels import PLAIN, Kernels, kernels
 from datalint.dedup.lsh import unpack
 from datalint.dedup.packed import pack
 from datalint.dedup.pool import pools
 from datalint.dedup.ragged import I64, Bool, run_starts
 from datalint.dedup.search import first_rows, links, matches
 from datalint.dedup.survey import Survey, survey
+from datalint.dedup.tokens import Tokens
 from datalint.spool import Scratch, Spool, half_of_memory
 
 _PAIRS: Final = pl.Schema(
@@ -205,19 +207,15 @@ def matches_in(parts: Spool, ours: Bool, definition: Definition, make: Kernels |
     )
 
 
-def packed(rows: Sequence[int], texts: Sequence[str], *, large: bool) -> pl.DataFrame:
+def packed(rows: NDArray[Any], tokens: Tokens) -> pl.DataFrame:
     """Some rows of a chunk as `duplicates_in` takes them: a frame of one row, whose `row` is that of the chunk's start.
 
     Args:
-        rows: Row numbers in the chunk.
-        texts: What each says.
-        large: Whether there is so much of it that compiled kernels pay.
+        rows: shape (n,), row numbers in the chunk.
+        tokens: What each says.
 
     """
-    make = kernels(LARGE if large else 0)
-    tokens = make.tokenise(pl.Series(texts, dtype=pl.String))
-    row = pl.Series("row", [0], dtype=pl.UInt32)
-    return pack(tokens, np.asarray(rows, np.uint32)).insert_column(0, row)
+    return pack(tokens, rows).insert_column(0, pl.Series("row", [0], dtype=pl.UInt32))
 
 
 def _packed(texts: Iterable[pl.Series], scratch: Scratch, compiled: bool | None) -> tuple[Spool, Kernels]:  # noqa: FBT001

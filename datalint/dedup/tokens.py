@@ -5,6 +5,8 @@ of b[i] * P^i over a whole block gives it for any span at once, without a loop o
 """
 
 import hashlib
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -13,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from datalint.dedup.ragged import I64, U8, U32, U64, Bool, Ragged
-from datalint.dedup.text import ROW, blocks, fold
+from datalint.dedup.text import BLOCK, ROW, blocks, fold
 
 ROW_LIMIT: Final = 1 << 20
 """Bytes of a normalised row that are compared. A longer row keeps its own identity and is compared by its start."""
@@ -85,10 +87,23 @@ def tokenise(texts: pl.Series) -> Tokens:
         texts: String series of n rows; null counts as empty.
 
     """
+    return _tokenise(fold(texts[start:stop].to_list()) for start, stop in blocks(texts))
+
+
+def tokenise_folded(rows: Sequence[str]) -> Tokens:
+    """`tokenise` of rows that `text.folded` has made, or of several of those joined by line feeds."""
+    texts = [row.encode() for row in rows]
+    ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
+    cuts = (np.flatnonzero(ends[1:] // BLOCK != ends[:-1] // BLOCK) + 1).tolist()
+    pieces = itertools.pairwise([0, *cuts, len(texts)])
+    return _tokenise(b"\xff%b\xff" % b"\xff".join(texts[start:stop]) for start, stop in pieces if start < stop)
+
+
+def _tokenise(buffers: Iterable[bytes]) -> Tokens:
     powers, inverse = powers_of(BASE, 1), powers_of(INVERSE, 1)
     parts = [_tokenise_block(b"\xff", powers, inverse)]
-    for start, stop in blocks(texts):
-        buffer, whole = _cap(fold(texts[start:stop].to_list()))
+    for folded in buffers:
+        buffer, whole = _cap(folded)
         if len(buffer) > len(powers):
             powers, inverse = powers_of(BASE, 2 * len(buffer)), powers_of(INVERSE, 2 * len(buffer))
         part = _tokenise_block(buffer, powers, inverse)

@@ -1,11 +1,13 @@
 import unicodedata
 
+import numpy as np
 import polars as pl
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from datalint.dedup import normalise
-from datalint.dedup.text import fold
+from datalint.dedup.text import fold, folded
+from datalint.dedup.tokens import tokenise, tokenise_folded
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.text(
     " \t\n\r\x0b\x1c\x85\xa0aA\u3000", max_size=20
@@ -42,3 +44,13 @@ def test_name_and_length_are_kept_over_many_blocks():
 
 def test_no_rows_give_no_rows():
     assert normalise(pl.Series("t", [], dtype=pl.String)).to_list() == []
+
+
+@given(st.lists(st.lists(TEXTS, max_size=4), max_size=6))
+def test_words_are_the_same_whether_folded_before_or_not(rows):
+    joined = pl.Series(["\n".join(turns) for turns in rows], dtype=pl.String)
+    once = ["\n".join(part for part in folded(pl.Series(turns, dtype=pl.String)) if part) for turns in rows]
+    found, expected = tokenise_folded(once), tokenise(joined)
+    for name in ("lines", "first_line", "hashes", "sizes", "spaced"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name)), name
+    assert np.array_equal(found.tokens.values, expected.tokens.values)

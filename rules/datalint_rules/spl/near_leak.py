@@ -8,6 +8,7 @@ import polars.selectors as cs
 
 from datalint.chunk import Chunk
 from datalint.dedup import Definition, matches_in, packed, places
+from datalint.dedup.kernels import LARGE, kernels
 from datalint.rule import Fix, Rule, Sample, Totals, none, option
 from datalint.spool import Spool
 
@@ -87,7 +88,10 @@ class NearLeak(Rule):
     def map(self, chunk: Chunk) -> pl.DataFrame:
         asked = [(c.row, c.ends[-1]) for c in chunk.compared if c.ends]
         texts = ["\n".join(t.content for t in chunk.turn_lists[row][:end] if t.content) for row, end in asked]
-        return packed([row for row, _ in asked], texts, large=chunk.large) if texts else none()
+        if not texts:
+            return none()
+        tokens = kernels(LARGE if chunk.large else 0).tokenise(pl.Series(texts, dtype=pl.String))
+        return packed(np.array([row for row, _ in asked], np.uint32), tokens)
 
     def meet(self, parts: Spool, totals: Totals) -> pl.DataFrame:
         splits = [np.repeat(frame["split"] == "train", len(frame["rows"][0])) for frame in parts.frames()]
