@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from datalint.compared import Compared, cells, compared, strings
+from datalint.compared import Compared, cells, strings
 from datalint.dedup import packed
 from datalint.dedup.kernels import LARGE, kernels
 from datalint.dedup.text import folded
@@ -207,7 +207,7 @@ class Chunk:
             for text in ([turn.content for turn in turns] or [cells(value), canonical(value).decode()])
         ]
         lines = iter(folded(pl.Series(texts, dtype=pl.String)))
-        return [compared(*item, [next(lines) for _ in item[3] or range(2)]) for item in some]
+        return [Compared(*item, [next(lines) for _ in item[3] or range(2)]) for item in some]
 
     @cached_property
     def keys(self) -> pl.DataFrame:
@@ -229,7 +229,7 @@ class Chunk:
         rows = np.array([c.row for c in self.compared], np.uint32)
         if self.large:
             return packed(rows, kernels(LARGE).tokenise(pl.Series([c.text for c in self.compared], dtype=pl.String)))
-        return packed(rows, tokenise_folded(["\n".join(c.folded) for c in self.compared]))
+        return packed(rows, tokenise_folded([c.folded for c in self.compared]))
 
     @cached_property
     def faults(self) -> pl.DataFrame:

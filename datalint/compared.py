@@ -1,7 +1,7 @@
 """A row as it is held against others: one text for near duplicates, one key text for each question asked of it."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from datalint.formats import Shape
 from datalint.turns import ROLES, Turn, as_text, escape
@@ -29,49 +29,74 @@ def strings(value: Any, pointer: str, role: str | None) -> Iterator[tuple[str, s
             yield from strings(item, f"{pointer}/{index}", role)
 
 
-class Compared(NamedTuple):
-    """One row as it is held against others."""
+class Compared:
+    """One readable row as it is held against others. What a rule does not ask for is never put together."""
 
-    row: int
-    format: str
-    contents: list[str]  # of all turns that say something
-    folded: list[str]  # the same after normalisation, with their line ends
-    whole: str  # roles, contents, calls and label: exact duplicates
-    said: list[str]  # roles, contents and calls of the turns
-    ends: tuple[int, ...]  # for each trained answer the number of turns before it: leaks, conflicts
-    answer: str | None  # the last trained answer: conflicts
+    __slots__ = ("_ends", "_lines", "_shape", "_turns", "_value", "format", "row")
+
+    def __init__(self, row: int, value: dict[str, Any], shape: Shape, turns: list[Turn], lines: list[str]) -> None:
+        """`lines` holds the turns' contents folded; of a row without turns its `cells`, and all of it as JSON."""
+        self.row, self.format = row, shape.format
+        self._value, self._shape, self._turns, self._lines = value, shape, turns, lines
+        self._ends: tuple[int, ...] | None = None
 
     @property
     def text(self) -> str:
-        """The contents as written, one below the other: near-duplicates."""
-        return "\n".join(self.contents)
+        """The contents of all turns as written, one below the other: near-duplicates."""
+        if not self._turns:
+            return cells(self._value)
+        return "\n".join(turn.content for turn in self._turns if turn.content and turn.field != "label")
+
+    @property
+    def folded(self) -> str:
+        """`text` after normalisation, with its line ends."""
+        lines = self._lines if self._turns else self._lines[:1]
+        if self.format == "classification":
+            lines = [line for line, turn in zip(lines, self._turns, strict=True) if turn.field != "label"]
+        return "\n".join(filter(None, lines))
+
+    @property
+    def whole(self) -> str:
+        """Roles, contents, calls and label: exact duplicates."""
+        if not self._turns:
+            return self._lines[1].replace("\n", " ")
+        label = self._value.get(self._shape.fields.get("label", "label"))
+        said = _PART.join(self._said())
+        return said if label is None else said + _PART + " ".join(as_text(label).casefold().split())
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """For each trained answer the number of turns before it: leaks, conflicts."""
+        if self._ends is None:
+            asked = self._answers() or ([len(self._turns)] if self.format == "prompt-only" else [])
+            ends = [1] if self.format == "text" else asked
+            self._ends = tuple(end for end in ends if any(self._lines[:end])) if self._turns else ()
+        return self._ends
+
+    @property
+    def answer(self) -> str | None:
+        """The last trained answer: conflicts."""
+        answers = self._answers()
+        if self.format == "text" or not answers:
+            return None
+        calls = self._turns[answers[-1]].calls
+        return self._lines[answers[-1]].replace("\n", " ") + (_PART + calls if calls else "")
 
     def context(self, end: int) -> str:
         """What is said before a trained answer, one of `ends`."""
-        return _PART.join(self.said[:end])
+        return _PART.join(self._said()[:end])
+
+    def _said(self) -> list[str]:
+        return [
+            f"{turn.role}{_PART}" + line.replace("\n", " ") + f"{_PART}{turn.calls or ''}"
+            for turn, line in zip(self._turns, self._lines, strict=True)
+        ]
+
+    def _answers(self) -> list[int]:
+        # A rejected answer is not what the model is to say.
+        return [i for i, turn in enumerate(self._turns) if turn.trained and turn.field != "rejected"]
 
 
 def cells(value: dict[str, Any]) -> str:
     """What a row without turns, of unknown format or broken, says: its strings, one below the other."""
     return "\n".join(text for _, text, _ in strings(value, "", None))
-
-
-def compared(row: int, value: dict[str, Any], shape: Shape, turns: list[Turn], lines: list[str]) -> Compared:
-    """One row; `lines` holds its turns' contents folded, or its `cells` and all of it as JSON."""
-    folded = [text.replace("\n", " ") for text in lines]
-    if not turns:
-        return Compared(row, shape.format, [cells(value)], lines[:1], folded[1], [], (), None)
-    said = [f"{t.role}{_PART}{part}{_PART}{t.calls or ''}" for t, part in zip(turns, folded, strict=True)]
-    label = value.get(shape.fields.get("label", "label"))
-    whole = _PART.join(said) + ("" if label is None else _PART + " ".join(as_text(label).casefold().split()))
-    spoken = [(t.content, part) for t, part in zip(turns, lines, strict=True) if t.content and t.field != "label"]
-    contents, parts = [content for content, _ in spoken], [part for _, part in spoken if part]
-    if shape.format == "text":
-        return Compared(row, shape.format, contents, parts, whole, said, (1,) if folded[0] else (), None)
-    # A rejected answer is not what the model is to say.
-    answers = [i for i, t in enumerate(turns) if t.trained and t.field != "rejected"]
-    ends = answers or ([len(turns)] if shape.format == "prompt-only" else [])
-    asked = tuple(end for end in ends if any(folded[:end]))
-    last = answers[-1] if answers else None
-    answer = None if last is None else folded[last] + (_PART + (turns[last].calls or "") if turns[last].calls else "")
-    return Compared(row, shape.format, contents, parts, whole, said, asked, answer)
