@@ -136,8 +136,8 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "prompt-completion": ("prompt", "completion"),
     "prompt-only": ("prompt",),
     "text": ("text",),
-    "preference": ("messages", "prompt", "chosen", "rejected"),
-    "unpaired": ("messages", "prompt", "completion", "label"),
+    "preference": ("messages", "instruction", "input", "prompt", "chosen", "rejected"),
+    "unpaired": ("messages", "instruction", "input", "prompt", "completion", "label"),
     "stepwise": ("prompt", "completions", "labels"),
     "classification": ("text", "label"),
     "unknown": (),
@@ -145,4 +145,11 @@ _FIELDS: dict[str, tuple[str, ...]] = {
 
 
 def _shape(name: str, found: Mapping[str, str], also: str | None = None) -> Shape:
-    return Shape(name, {field: found[field] for field in _FIELDS[name] if field in found}, also)
+    fields = {field: found[field] for field in _FIELDS[name] if field in found}
+    if name in ("preference", "unpaired"):
+        # With an instruction, `input` is what Alpaca means by it; without, it is the prompt itself.
+        if "instruction" not in fields:
+            fields.pop("input", None)
+        elif fields.get("prompt") == fields.get("input"):
+            fields.pop("prompt", None)
+    return Shape(name, fields, also)

@@ -145,17 +145,23 @@ def _chat(row: Mapping[str, Any], fields: Mapping[str, str]) -> list[Turn]:
 
 
 def _alpaca(row: Mapping[str, Any], fields: Mapping[str, str]) -> list[Turn]:
+    turns = _asked(row, fields)
+    return turns + (_cell(row, fields["output"], "output", "assistant", trained=True) if "output" in fields else [])
+
+
+def _asked(row: Mapping[str, Any], fields: Mapping[str, str]) -> list[Turn]:
+    """instruction and input; an empty input is the usual way to say that there is none."""
     turns = []
     for field in ("instruction", "input"):
-        # An empty input is the usual way to say that there is none.
         if field in fields and (field == "instruction" or row[fields[field]]):
             turns += _cell(row, fields[field], field, "user")
-    return turns + (_cell(row, fields["output"], "output", "assistant", trained=True) if "output" in fields else [])
+    return turns
 
 
 def _answered(row: Mapping[str, Any], fields: Mapping[str, str]) -> list[Turn]:
     """prompt, completion, chosen, rejected: whichever the row has, before them the conversation if there is one."""
     turns = _chat(row, fields) if "messages" in fields else []
+    turns += _asked(row, fields)
     if "prompt" in fields:
         turns += _cell(row, fields["prompt"], "prompt", "user")
     for field in ("completion", "chosen", "rejected"):

@@ -94,3 +94,16 @@ def test_messages_that_are_no_objects_do_not_crash() -> None:
 )
 def test_closed_answers(answer, closed) -> None:
     assert is_closed(answer) is closed
+
+
+def test_an_instruction_and_its_input_are_the_prompt_of_a_preference_row() -> None:
+    row = {"instruction": "Name it.", "input": "", "chosen": "The Baltic.", "rejected": "The Aral."}
+    shape = shape_of(row)
+    assert shape.format == "preference"
+    assert [(turn.field, turn.content) for turn in turns_of(row, shape)] == [
+        ("instruction", "Name it."),
+        ("chosen", "The Baltic."),
+        ("rejected", "The Aral."),
+    ]
+    row = {"input": "Name a sea.", "chosen": "The Baltic.", "rejected": "The Aral."}
+    assert [turn.field for turn in turns_of(row, shape_of(row))] == ["prompt", "chosen", "rejected"]

@@ -1,0 +1,1 @@
+"""PREF: pairs and verdicts that preference training learns from."""
