@@ -138,14 +138,19 @@ def _chat(row: Mapping[str, Any], fields: Mapping[str, str]) -> list[Turn]:
     if column is None:
         return []
     turns = _messages(row[column], column, "messages")
+    return turns if turns and turns[0].role == "system" else _system(row) + turns
+
+
+def _system(row: Mapping[str, Any]) -> list[Turn]:
+    """A system prompt in a column of its own."""
     system = row.get("system")
-    if isinstance(system, str) and system and (not turns or turns[0].role != "system"):
-        turns.insert(0, Turn("system", system, pointer="/system", field="system", said="system"))
-    return turns
+    if not isinstance(system, str) or not system:
+        return []
+    return [Turn("system", system, pointer="/system", field="system", said="system")]
 
 
 def _alpaca(row: Mapping[str, Any], fields: Mapping[str, str]) -> list[Turn]:
-    turns = _asked(row, fields)
+    turns = _system(row) + _asked(row, fields)
     return turns + (_cell(row, fields["output"], "output", "assistant", trained=True) if "output" in fields else [])
 
 

@@ -12,9 +12,8 @@ Span = tuple[int, int]
 _FENCE = re.compile(r"^[ \t>]*(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
 _TICKS = re.compile(r"`+|\n[ \t]*\n")
 # As pandoc reads them: `$` opens before and closes after something, and closes nothing before a digit ($5 or $10).
-_MATHS = re.compile(
-    r"\$\$[^$]+\$\$|\$(?![\s$])[^$\n]*(?<![\s\\])\$(?!\d)|\\\((?:[^\\]|\\(?!\)))*\\\)|\\\[(?:[^\\]|\\(?!\]))*\\\]"
-)
+_DOLLARS = re.compile(r"\$\$[^$]+\$\$|\$(?![\s$])[^$\n]*(?<![\s\\])\$(?!\d)")
+_BRACKETS = re.compile(r"\\[()\[\]]")
 _VISIBLE = re.compile(r"[^\n]")
 
 
@@ -52,7 +51,16 @@ def inline_code(text: str) -> list[Span]:
 
 def maths(text: str) -> list[Span]:
     r"""LaTeX between `$..$`, `$$..$$`, `\(..\)` or `\[..\]`."""
-    return [match.span() for match in _MATHS.finditer(text)] if "$" in text or "\\" in text else []
+    found = [match.span() for match in _DOLLARS.finditer(text)] if "$" in text else []
+    opened: re.Match[str] | None = None
+    # Paired by hand: an expression would look for the end of each `\(` that has none anew.
+    for bracket in _BRACKETS.finditer(text) if "\\" in text else ():
+        if bracket[0] in (r"\(", r"\["):
+            opened = bracket
+        elif opened is not None and opened[0] == {r"\)": r"\(", r"\]": r"\["}[bracket[0]]:
+            found.append((opened.start(), bracket.end()))
+            opened = None
+    return found
 
 
 def blanked(text: str, spans: Iterable[Span]) -> str:
@@ -62,6 +70,15 @@ def blanked(text: str, spans: Iterable[Span]) -> str:
         if end > at:
             done += [text[at:start], _VISIBLE.sub(" ", text[max(start, at) : end])]
             at = end
+    return "".join([*done, text[at:]])
+
+
+def without(text: str, spans: Iterable[Span]) -> str:
+    """The text without some spans."""
+    done, at = [], 0
+    for start, end in sorted(spans):
+        done.append(text[at:start])
+        at = max(at, end)
     return "".join([*done, text[at:]])
 
 
