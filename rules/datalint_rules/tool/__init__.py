@@ -1,0 +1,1 @@
+"""TOOL: declared tools, calls of them and their results."""
