@@ -190,7 +190,8 @@ def taken(found: pl.DataFrame, rules: Mapping[str, Rule], *, unsafe: bool) -> pl
 def _round(found: pl.DataFrame, fixes: Fixes, *, unsafe: bool) -> Round:
     wanted = taken(found, fixes.rules, unsafe=unsafe)
     changes = _sorted(wanted.filter(pl.col("fix_kind") == "rewrite"))
-    for earlier in fixes.rounds:
+    # Only the round before: what another fix has moved to the place of a mended fault since is a new fault.
+    for earlier in fixes.rounds[-1:]:
         # The first rule of a row was applied for certain: where its finding is back, its rewrite is of no use.
         tried = earlier.rewrites.filter(pl.col("rule") == pl.col("rule").first().over("file", "row"))
         changes = changes.join(tried, on=list(_PLACE), how="anti", nulls_equal=True)

@@ -29,6 +29,7 @@ ROLES = {
     "ipython": "tool",
 }
 
+_SWITCHES = ("weight", "train", "loss")  # 0 or false: the turn is not trained
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
 # Kana, Han, Hangul, Thai, Lao, Burmese, Khmer: text whose length shows in characters.
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -83,6 +84,11 @@ def escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1") if "~" in key or "/" in key else key
 
 
+def role_of(said: str) -> str:
+    """The role that a word means, whatever its case; itself where it means none."""
+    return ROLES.get(said.strip().lower(), said)
+
+
 def turns_of(row: Mapping[str, Any], shape: Shape) -> list[Turn]:
     """The canonical view of one row. Unknown rows have no turns."""
     return _READERS[shape.format](row, shape.fields)
@@ -100,19 +106,19 @@ def _messages(value: Any, column: str, field: str, *, last_only: bool = False) -
         said = item.get("role")
         if len(item) == 2 and isinstance(said, str) and isinstance(text := item.get("content"), str):
             # The plain message, by far the most frequent one, at a quarter of the price.
-            role = ROLES.get(said, said)
+            role = ROLES.get(said) or role_of(said)
             where = f"{base}/content" if single else f"{base}/{index}/content"
             turns.append(Turn(role, text, role == "assistant", where, field, said))
             continue
         by_from = "from" in item and "role" not in item
         said = as_text(item.get("from" if by_from else "role", ""))
         key = "value" if by_from and "value" in item else "content"
-        role = ROLES.get(said, said)
+        role = role_of(said)
         content = content_text(item.get(key))
         calls = item.get("tool_calls") or item.get("function_call")
         if said == "function_call":
             calls = content
-        trained = role == "assistant" and item.get("weight", 1) != 0 and item.get("train", True) is not False
+        trained = role == "assistant" and all(item.get(switch, 1) != 0 for switch in _SWITCHES)
         reasoning = next((item[k] for k in REASONING_KEYS if isinstance(item.get(k), str)), None)
         where = f"{base}/{key}" if single else f"{base}/{index}/{key}"
         turns.append(Turn(role, content, trained, where, field, said, None if not calls else as_text(calls), reasoning))
