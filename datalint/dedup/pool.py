@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from datalint.dedup.compare import Pairs, Rows, Thresholds, sets_of, similar
 from datalint.dedup.kernels import Kernels
 from datalint.dedup.lsh import Runs, buckets, rows_per_band, unpack
 from datalint.dedup.packed import unpack as tokens_of
-from datalint.dedup.ragged import I64, U32, U64, Ragged, distinct, joined, ranges, spans
+from datalint.dedup.ragged import I64, U32, U64, Bool, Ragged, distinct, joined, ranges, spans
 from datalint.dedup.store import Array, Keys, Sequences
 from datalint.dedup.survey import Survey
 from datalint.spool import Scratch, Spool
@@ -18,7 +19,7 @@ from datalint.spool import Scratch, Spool
 CHARACTERS_PER_WORD: Final = 2
 """In scripts without spaces. Below 46 characters one edit in the middle already leaves less than .8."""
 
-_PART: Final = 1 << 20
+_PART: Final = 1 << 22
 """Tokens that are made ready together."""
 
 
@@ -39,7 +40,8 @@ class Pool:
         self._ends: list[int] | None = None
         self._sets: list[U32] = []
         self._rows: Rows | None = None
-        self._numbers, self._set_sizes = list[I64](), list[I64]()
+        self._numbers = list[I64]()
+        self._set_sizes: list[NDArray[np.int32]] = []
         self._waiting: list[tuple[Ragged, I64]] = []
         self._tokens = 0
 
@@ -58,7 +60,7 @@ class Pool:
         order = np.lexsort((hashes[number], np.diff(self._sequences.offsets)))
         self.number = number[order]
         self._place = order
-        self.set_sizes: I64 = np.concatenate([np.zeros(0, np.int64), *self._set_sizes])[order]
+        self.set_sizes = np.concatenate([np.zeros(0, np.int32), *self._set_sizes])[order]
         if self._sets:
             lengths = np.concatenate(self._set_sizes)
             sets = Ragged.of(joined(self._sets, np.uint32), lengths)
@@ -80,14 +82,16 @@ class Pool:
             middle = (start + end) // 2
             yield Runs(self._runs.between(start, middle), self._runs.between(middle, end))
 
-    def verify(self, pairs: U64) -> Pairs:
-        """Of packed pairs those whose exact similarities reach every threshold.
-
-        First by size alone: two sets cannot be more alike than the smaller over the larger.
-        """
+    def may_be_near(self, pairs: U64) -> Bool:
+        """By size alone: two sets cannot be more alike than the smaller over the larger."""
         left, right = unpack(pairs)
         sizes = self.set_sizes[left], self.set_sizes[right]
-        pairs = pairs[np.minimum(*sizes) / np.maximum(*sizes) >= self.thresholds.sets]
+        fit: Bool = np.minimum(*sizes) / np.maximum(*sizes) >= self.thresholds.sets
+        return fit
+
+    def verify(self, pairs: U64) -> Pairs:
+        """Of packed pairs those whose exact similarities reach every threshold."""
+        pairs = pairs[self.may_be_near(pairs)]
         found = [Pairs.none()]
         for batch, rows, one, other in self._loaded(pairs):
             near, sets, bigrams, numbers = similar(rows, one, other, self.thresholds)
@@ -101,7 +105,7 @@ class Pool:
             yield pairs, self._rows, left, right
             return
         lengths, found = np.diff(self._sequences.offsets), np.empty(len(self), np.int32)
-        for start, stop in spans(lengths[left] + lengths[right], max(_PART, self._scratch.limit // 128)):
+        for start, stop in spans(lengths[left] + lengths[right], max(_PART, self._scratch.limit // 48)):
             one, other = left[start:stop], right[start:stop]
             rows = distinct(np.concatenate((one, other)).astype(np.uint64)).astype(np.int64)
             sequences = self._sequences.take(rows)
@@ -119,7 +123,7 @@ class Pool:
         sequences = sequences.take(order)
         sets = sets_of(sequences, spaced=self._spaced)
         self._numbers.append(numbers[order])
-        self._set_sizes.append(sets.lengths)
+        self._set_sizes.append(sets.lengths.astype(np.int32))
         self._keys.append(self.kernels.band_keys(sets, rows_per_band(self.thresholds.sets)))
         self._sequences.append(sequences)
         if self._sequences.spilled:

@@ -1,5 +1,6 @@
 """The search: from buckets to verified pairs, within one set of rows or between two."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -15,7 +16,10 @@ WINDOWS: Final = ((1, 1), (2, 3), (4, 12))
 """Places apart in a band bucket, from nearest to farthest; each step skips what is linked already."""
 
 _PROPOSED: Final = 1 << 22
-"""Pairs that wait to be verified, at most: 32 MiB."""
+"""Pairs put in order together: 32 MiB."""
+
+_WAITING: Final = 1 << 24
+"""Pairs that wait to be verified, at most: 128 MiB. Many at once, for each time rows may have to be read from disk."""
 
 _SEEN: Final = 1 << 25
 """Pairs remembered so that they are verified once: 256 MiB. Forgetting them costs time and changes no answer."""
@@ -30,14 +34,10 @@ def links(pool: Pool) -> Pairs:
     found, seen = Pairs.none(), np.zeros(0, np.uint64)
     for nearest, farthest in WINDOWS:
         label = groups(len(pool), found.packed)
-        verified = [found]
         neighbours = (candidates(run, d) for run in pool.buckets() for d in range(nearest, farthest + 1))
-        for proposed in _batches(neighbours, pool.kernels.sort):
-            left, right = unpack(proposed)
-            new = proposed[(label[left] != label[right]) & ~among(proposed, seen)]
-            verified.append(pool.verify(new))
-            seen = np.sort(np.concatenate((seen, new))) if len(seen) < _SEEN else new
-        found = Pairs.joined(verified)
+        apart = (pairs[_differ(label, pairs)] for pairs in _batches(neighbours, pool.kernels.sort))
+        verified, seen = _verified(pool, apart, seen)
+        found = Pairs.joined([found, verified])
     return found
 
 
@@ -52,14 +52,32 @@ def matches(pool: Pool, ours: Bool, theirs: Bool) -> Pairs:
         theirs: shape (n,), by the pool's numbers.
 
     """
-    seen = np.zeros(0, np.uint64)
-    verified = [Pairs.none()]
     neighbours = (part for run in pool.buckets() for part in _across(run, ours, theirs))
-    for proposed in _batches(neighbours, pool.kernels.sort):
-        new = proposed[~among(proposed, seen)]
-        verified.append(pool.verify(new))
-        seen = np.sort(np.concatenate((seen, new))) if len(seen) < _SEEN else new
-    return Pairs.joined(verified)
+    return _verified(pool, _batches(neighbours, pool.kernels.sort), np.zeros(0, np.uint64))[0]
+
+
+def _verified(pool: Pool, proposed: Iterator[U64], seen: U64) -> tuple[Pairs, U64]:
+    """Those of the proposed pairs that are near and not seen before; and all that have been seen now."""
+    found, waiting, count = [Pairs.none()], [np.zeros(0, np.uint64)], 0
+    for pairs in itertools.chain(proposed, [None]):
+        if pairs is not None:
+            waiting.append(pairs[pool.may_be_near(pairs)])
+            count += len(waiting[-1])
+        if pairs is None or count > _WAITING:
+            new = distinct(np.concatenate(waiting), pool.kernels.sort)
+            new = new[~among(new, seen)]
+            waiting, count = [new], len(new)
+            if pairs is None or count > _WAITING // 2:
+                found.append(pool.verify(new))
+                seen = np.sort(np.concatenate((seen, new))) if len(seen) < _SEEN else new
+                waiting, count = [new[:0]], 0
+    return Pairs.joined(found), seen
+
+
+def _differ(label: I64, pairs: U64) -> Bool:
+    left, right = unpack(pairs)
+    differ: Bool = label[left] != label[right]
+    return differ
 
 
 def _across(runs: Runs, ours: Bool, theirs: Bool) -> Iterator[U64]:
