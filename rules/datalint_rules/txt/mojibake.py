@@ -1,0 +1,136 @@
+"""TXT001."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from datalint.chunk import Chunk
+from datalint.rule import Fix, Found, Rule, none
+from datalint.turns import Turn
+from datalint_rules.txt.visible import cut, mended, read_texts
+
+# The encodings that UTF-8 is taken for, as Python names them.
+_TAKEN_FOR = (*(f"cp125{n}" for n in (0, 1, 2, 3, 4, 7)), "latin-1", "iso8859-2", "mac-roman", "cp437")
+# Texts about encodings show what goes wrong with them.
+_SUBJECT = re.compile(
+    r"mojibake|garbled|char(?:acter )?sets?\b|unicode|utf-?(?:8|16)|latin-?1\b|(?:cp|windows)-?125\d|iso-?8859|"
+    r"\b(?:en|de)cod(?:e[drs]?|ing)s?\b|code ?pages?\b",
+    re.IGNORECASE,
+)
+# U+0085 is a line end to some; where it closes a word before a blank it is Windows-1252's ellipsis.
+_LINE_END = re.compile(r"\x85(?! )|(?<!\w)\x85")
+
+
+def _classes() -> str:
+    """A Rust expression: where the bytes of a UTF-8 character could stand, read in one of the encodings.
+
+    A first byte and one that follows it, by encoding; where the second was a no-break space, often a plain one now.
+    C1 controls are what Latin-1 makes of Windows-1252.
+    """
+
+    def chars(first: int, last: int, encoding: str) -> str:
+        read = bytes(range(first, last)).decode(encoding, errors="ignore")
+        return "".join(rf"\x{{{ord(char):x}}}" for char in read if ord(char) > 0x9F)
+
+    # From 0xC0 on and with U+FFFD, since what writes mojibake also overlongs, and loses what it cannot show.
+    pairs = [f"[{chars(0xC0, 0xF5, name)}][{chars(0x80, 0xC0, name)}\ufffd]" for name in _TAKEN_FOR]
+    return "|".join([r"[\x{80}-\x{9f}]|[ÂÃ][ \x{a0}]", *pairs])
+
+
+_POSSIBLE = _classes()
+
+
+@dataclass(frozen=True)
+class Mojibake(Rule):
+    """A text holds UTF-8 that was read in another encoding.
+
+    ## What it does
+    Looks in all texts that a model reads for runs of characters that nobody writes (`Ã§`, `â€™`, `РґРѕ`) and that
+    are plain text once they are encoded back and decoded as UTF-8. Ftfy's heuristic judges, and only what its
+    `fix_encoding` changes is reported. What was lost for good (U+FFFD) is TXT003.
+
+    ## Why is this bad?
+    A model learns to write what it reads. The damaged words are also other tokens, several times as many.
+
+    ## Example
+    `FranÃ§oise`, which was `Françoise`.
+
+    ## Fix safety
+    Safe: only the characters that came of the wrong encoding change; quotes, dashes and all else stay. Unsafe in a
+    row that talks of encodings, which may show the damage on purpose.
+
+    ## Options
+    None.
+
+    ## References
+    ftfy 6.3 (R. Speer), `fix_encoding`; not `fix_text`, which also changes what is right. data-juicer, datatrove and
+    NeMo Curator run it on web text.
+    """
+
+    code, name = "TXT001", "mojibake"
+    severity = "warning"
+    message = "{before} should read {after}"
+    fix = Fix("rewrite", "safe")
+    fix_title = "decodes it as it was meant"
+    bad = [
+        [{"prompt": "Who sings?", "completion": "FranÃ§oise Hardy."}],
+        [{"instruction": "Itâ€™s late, isnâ€™t it?", "input": "", "output": "Yes."}],
+        [{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "é is right, Ã© is not."}]}],
+        [{"text": "РґРѕСЂРѕРіРµ #С„СѓС‚Р±РѕР»"}],
+        [{"prompt": "A word?", "completion": "voilÃ  le travail"}],
+        [{"text": "He said \x93no\x94."}],
+        [{"prompt": "What encoding is this?", "completion": "cafÃ© is UTF-8 read as Latin-1."}],
+    ]
+    good = [
+        [{"prompt": "Who sings?", "completion": "Françoise Hardy — “La question”, 1971 …"}],
+        [{"text": "Привет, «мир»! Ещё раз: «её», №5. Η «Ελλάδα» ¨είναι¨"}],
+        [{"text": "NESTLÉ® À «gauche», São Paulo, ÇA VA, 50°, ±3 €, ½ × 2²"}],
+        [{"text": "今天天气很好。 ありがとう… 🏳️‍🌈 ( ՞ਊ ՞)"}],
+        [{"id": "FranÃ§oise", "prompt": "a", "completion": "b"}],
+        [{"text": "a\x85b"}],
+    ]
+
+    def map(self, chunk: Chunk) -> pl.DataFrame:
+        text = pl.col("text")
+        # Plain ASCII, most of what there is, is told by two lengths alone.
+        some = chunk.texts.filter(text.str.len_bytes() != text.str.len_chars()).filter(text.str.contains(_POSSIBLE))
+        some = read_texts(chunk, some)
+        found = [
+            (row, pointer, start, end, cut(text[start:end], 30), cut(fixed, 30), self._safety(chunk.turn_lists[row]))
+            for row, pointer, text in some.select("row", "pointer", "text").iter_rows()
+            for start, end, fixed in _damage(text)
+        ]
+        schema = ["row", "pointer", "start", "end", "before", "after", "fix_safety"]
+        return pl.DataFrame(found, schema=schema, orient="row") if found else none()
+
+    @staticmethod
+    def _safety(turns: Sequence[Turn]) -> str:
+        return "unsafe" if any(turn.content and _SUBJECT.search(turn.content) for turn in turns) else "safe"
+
+    def rewrite(self, row: dict[str, Any], found: Sequence[Found]) -> dict[str, Any]:
+        return mended(row, found, _mended)
+
+
+def _mended(text: str) -> str:
+    from ftfy import fix_encoding
+    from ftfy.badness import is_bad
+
+    return fix_encoding(text) if is_bad(_LINE_END.sub("", text)) else text
+
+
+def _damage(text: str) -> list[tuple[int, int, str]]:
+    """Where the first damaged word begins and ends, and what it was; nothing if the text is as it should be."""
+    fixed = _mended(text)
+    if fixed == text:
+        return []
+    at = next((n for n, (a, b) in enumerate(zip(text, fixed, strict=False)) if a != b), min(len(text), len(fixed)))
+    start = max(text.rfind(" ", 0, at), text.rfind("\n", 0, at)) + 1
+    return [(start, start + len(_word(text[start:], at - start)), _word(fixed[start:], at - start))]
+
+
+def _word(text: str, inner: int) -> str:
+    match = re.compile(r"\S*").match(text, inner)
+    return text[: match.end() if match else inner]
