@@ -32,13 +32,14 @@ def strings(value: Any, pointer: str, role: str | None) -> Iterator[tuple[str, s
 class Compared:
     """One readable row as it is held against others. What a rule does not ask for is never put together."""
 
-    __slots__ = ("_ends", "_lines", "_shape", "_turns", "_value", "format", "row")
+    __slots__ = ("_ends", "_lines", "_parts", "_shape", "_turns", "_value", "format", "row")
 
     def __init__(self, row: int, value: dict[str, Any], shape: Shape, turns: list[Turn], lines: list[str]) -> None:
         """`lines` holds the turns' contents folded; of a row without turns its `cells`, and all of it as JSON."""
         self.row, self.format = row, shape.format
         self._value, self._shape, self._turns, self._lines = value, shape, turns, lines
         self._ends: tuple[int, ...] | None = None
+        self._parts: list[str] | None = None
 
     @property
     def text(self) -> str:
@@ -87,10 +88,12 @@ class Compared:
         return _PART.join(self._said()[:end])
 
     def _said(self) -> list[str]:
-        return [
-            f"{turn.role}{_PART}" + line.replace("\n", " ") + f"{_PART}{turn.calls or ''}"
-            for turn, line in zip(self._turns, self._lines, strict=True)
-        ]
+        if self._parts is None:
+            self._parts = [
+                f"{turn.role}{_PART}" + line.replace("\n", " ") + f"{_PART}{turn.calls or ''}"
+                for turn, line in zip(self._turns, self._lines, strict=True)
+            ]
+        return self._parts
 
     def _answers(self) -> list[int]:
         # A rejected answer is not what the model is to say.
