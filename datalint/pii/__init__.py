@@ -5,6 +5,7 @@ speaks for counts, and documentation's own addresses and numbers do not: on clea
 """
 
 import re
+from bisect import bisect
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -12,11 +13,11 @@ import msgspec
 import polars as pl
 
 from datalint.pii.contacts import RUST as CONTACT_FORMS
-from datalint.pii.contacts import RUST_SAID, addresses, emails, phones
+from datalint.pii.contacts import addresses, emails, phones
 from datalint.pii.numbers import RUST as NUMBER_FORMS
 from datalint.pii.numbers import Span, cards, ibans, is_published, social_security
 
-__all__ = ["CONTACTS", "ID_NUMBERS", "Personal", "find", "mask", "mask_all", "redact", "suspects"]
+__all__ = ["CONTACTS", "ID_NUMBERS", "TOKENS", "Personal", "find", "mask", "mask_all", "redact", "suspects"]
 
 
 class Personal(NamedTuple):
@@ -32,8 +33,8 @@ class Personal(NamedTuple):
     published: bool
 
 
-CONTACTS = ("e-mail address", "phone number", "IP address")
-ID_NUMBERS = ("card number", "IBAN", "US social security number")
+CONTACTS: tuple[str, ...] = ("e-mail address", "phone number", "IP address")
+ID_NUMBERS: tuple[str, ...] = ("card number", "IBAN", "US social security number")
 
 # In the order of trust: what has a checksum is not taken for a telephone number.
 _FINDERS: tuple[tuple[str, Callable[[str], Iterator[Span]]], ...] = (
@@ -44,7 +45,7 @@ _FINDERS: tuple[tuple[str, Callable[[str], Iterator[Span]]], ...] = (
     ("IP address", addresses),
     ("phone number", phones),
 )
-_TOKENS = {
+TOKENS = {
     "e-mail address": "[EMAIL]",
     "phone number": "[PHONE]",
     "IP address": "[IP]",
@@ -52,7 +53,7 @@ _TOKENS = {
     "IBAN": "[IBAN]",
     "US social security number": "[SSN]",
 }
-_RUST = {CONTACTS: f"{CONTACT_FORMS}|{RUST_SAID}", ID_NUMBERS: NUMBER_FORMS}
+_RUST = {CONTACTS: CONTACT_FORMS, ID_NUMBERS: NUMBER_FORMS}
 
 
 def suspects(texts: pl.Series, kinds: tuple[str, ...]) -> pl.Series:
@@ -65,23 +66,35 @@ def find(text: str, kinds: tuple[str, ...] = CONTACTS + ID_NUMBERS, allow: tuple
 
     `allow` names what may stand there: an e-mail address or a domain with all below it, a number or an address.
     """
-    found: list[Personal] = []
+    taken: list[tuple[int, int, str]] = []
     for kind, finder in _FINDERS:
-        for start, end in finder(text):
-            # Whatever the caller wants to know of, a card's number is no telephone number.
-            if all(end <= other.start or other.end <= start for other in found):
-                value = text[start:end]
-                found.append(Personal(kind, start, end, _stars(kind, value), kind in ID_NUMBERS and is_published(value)))
-    found = [one for one in found if one.kind in kinds and not _is_allowed(text[one.start : one.end], allow)]
-    return sorted(found, key=lambda one: one.start)
+        # Whatever the caller wants to know of, a card's number is no telephone number.
+        taken = _with(taken, sorted((start, end, kind) for start, end in finder(text)))
+    found = [
+        Personal(kind, start, end, _stars(kind, text[start:end]), kind in ID_NUMBERS and is_published(text[start:end]))
+        for start, end, kind in taken
+        if kind in kinds
+    ]
+    return [one for one in found if not _is_allowed(text[one.start : one.end], allow)] if allow else found
+
+
+def _with(taken: list[tuple[int, int, str]], more: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """The spans of both, in order; of `more` only those that overlap with none before."""
+    free, end = [], 0
+    for one in more:
+        at = bisect(taken, one)
+        before, after = taken[at - 1][1] if at else 0, taken[at][0] if at < len(taken) else one[1]
+        if max(before, end) <= one[0] and one[1] <= after:
+            free.append(one)
+            end = one[1]
+    return sorted(taken + free) if free else taken
 
 
 def redact(text: str, kinds: tuple[str, ...] = CONTACTS + ID_NUMBERS, allow: tuple[str, ...] = ()) -> str:
     """The text with `[EMAIL]`, `[PHONE]` ... in the place of each. Idempotent; JSON stays JSON."""
-    done = _replaced(text, lambda kind, value: _TOKENS[kind], kinds, allow)
+    done = _replaced(text, _token, kinds, allow)
     if done != text and text.lstrip()[:1] in ("{", "[") and _is_json(text) and not _is_json(done):
-        # A number that stood there without quotes stays one.
-        return _replaced(text, lambda kind, value: "0" if value.isdigit() else _TOKENS[kind], kinds, allow)
+        return _replaced(text, _number, kinds, allow)
     return done
 
 
@@ -134,13 +147,20 @@ def _stars(kind: str, value: str) -> str:
     return re.sub("[^ ()+.@-]", "*", value[: len(value) - shown]) + value[len(value) - shown :]
 
 
+def _token(kind: str, value: str) -> str:  # noqa: ARG001 - as `_number` is called
+    return TOKENS[kind]
+
+
+def _number(kind: str, value: str) -> str:
+    """What stood in JSON without quotes stays a number."""
+    return "0" if value.isdigit() else TOKENS[kind]
+
+
 def _is_allowed(value: str, allow: tuple[str, ...]) -> bool:
     plain = value.lower()
-    bare = re.sub("[^0-9a-z]", "", plain)
-    return any(
-        plain == word or plain.endswith(("@" + word, "." + word)) or ("@" not in plain and re.sub("[^0-9a-z]", "", word) == bare)
-        for word in map(str.lower, allow)
-    )
+    if "@" in plain:
+        return any(plain == word or plain.endswith(("@" + word, "." + word)) for word in map(str.lower, allow))
+    return re.sub("[^0-9]", "", plain) in {re.sub("[^0-9]", "", word) for word in allow if "@" not in word}
 
 
 def _is_json(text: str) -> bool:

@@ -7,9 +7,10 @@ drama, IANA's registry of special IPv4 addresses.
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from datalint.pii.numbers import EDGE, Span
+from datalint.pii.known import KNOWN_ADDRESSES, NO_HOST, NO_TLD, NOBODY
+from datalint.pii.numbers import Span, begins
 
 # ---- e-mail ----
 
@@ -17,20 +18,7 @@ _LOCAL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.!#$%&*+
 _DOMAIN = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{2,252}")
 _TLD = re.compile(r"[A-Za-z]{2,24}")
 _ESCAPED = re.compile(r"\\(?:[bfnrt]|u[0-9A-Fa-f]{4})")
-# Names of examples by RFC, and those that everybody takes for one.
-_NO_TLD = frozenset("example test invalid localhost local lan internal png jpg jpeg gif svg webp js css html".split())
-_NO_HOST = frozenset(
-    "example examples test testing tests sample placeholder domain mydomain yourdomain otherdomain anotherdomain "
-    "company mycompany yourcompany website mywebsite yourwebsite yoursite mysite site host hostname server "
-    "yourserver organization yourorganization email youremail foo bar baz foobar abc xyz abcd something somewhere "
-    "provider yourprovider emailprovider".split()
-)
-_NO_ONE = frozenset(
-    "you 123 1234 12345 user username user1 user2 someone somebody anyone example test test1 tester email e-mail mail myemail name "
-    "firstname lastname firstname.lastname first.last recipient sender receiver from to foo bar abc xyz xxx git "
-    "noreply no-reply no_reply donotreply do-not-reply mailer-daemon".split()
-)
-_SECOND = frozenset("co com org net ac edu gov".split())
+_SECOND = frozenset(("co", "com", "org", "net", "ac", "edu", "gov"))
 _YOURS = re.compile(r"(?i)your|example")
 
 
@@ -54,11 +42,10 @@ def _host(text: str, start: int) -> str:
         return ""
     name = match[0].split("..")[0].rstrip(".-")
     labels = name.split(".")
-    after = text[start + len(name) : start + len(name) + 1]
     # A decorator or a product of matrices is called or assigned to; a path or a version goes on.
-    if len(labels) < 2 or not all(labels) or not _TLD.fullmatch(labels[-1]) or after in tuple("(@_[=/\\") and after != "\\":
-        return ""
-    return "" if any(label[0] == "-" or label[-1] == "-" for label in labels) else name
+    goes_on = text[start + len(name) : start + len(name) + 1] in ("(", "@", "_", "[", "=", "/")
+    right = len(labels) > 1 and all(label.strip("-") == label != "" for label in labels)
+    return name if right and not goes_on and _TLD.fullmatch(labels[-1]) else ""
 
 
 def _start(text: str, at: int) -> int:
@@ -79,9 +66,9 @@ def _start(text: str, at: int) -> int:
 def _is_example(local: str, domain: str) -> bool:
     labels = domain.lower().split(".")
     name = labels[-3] if len(labels) > 2 and labels[-2] in _SECOND and len(labels[-1]) == 2 else labels[-2]
-    if labels[-1] in _NO_TLD or name in _NO_HOST or "example" in labels:
+    if labels[-1] in NO_TLD or name in NO_HOST or "example" in labels:
         return True
-    return local.lower() in _NO_ONE or bool(_YOURS.search(local) or _YOURS.match(name))
+    return local.lower() in NOBODY or bool(_YOURS.search(local) or _YOURS.match(name))
 
 
 def _is_login(text: str, start: int) -> bool:
@@ -93,35 +80,37 @@ def _is_login(text: str, start: int) -> bool:
 # ---- telephone ----
 
 _COUNTRY = (
-    r"(?:1|7|2(?:[07]|[1-689]\d)|3(?:[0-469]|[578]\d)|4(?:[013-9]|2\d)|5(?:[1-8]|[09]\d)|6(?:[0-6]|[789]\d)"
+    r"(?:7|2(?:[07]|[1-689]\d)|3(?:[0-469]|[578]\d)|4(?:[013-9]|2\d)|5(?:[1-8]|[09]\d)|6(?:[0-6]|[789]\d)"
     r"|8(?:[1246]|[58]\d)|9(?:[0-58]|[679]\d))"
 )
 _AFTER = r"(?![\w/]|[-.,]\d| ?[*=^])"
 _EXTENSION = r"(?: ?(?:x|ext\.? ?)\d{1,6})?"
+# Seven digits or more, with at most two separators between: only there numbers are looked for.
+_DIGITS = re.compile(r"\d(?:[-. ()]{0,2}\d){6,}", re.A)
 _ABROAD = re.compile(
-    rf"(?<![\w+*.^)-])(?:\+|00(?=[1-9]\d{{0,2}}[-. ])){_COUNTRY}[-. ]?(?:\(\d{{1,5}}\)[-. ]?)?\d{{1,12}}(?:[-. ]\d{{2,8}}){{0,5}}{_EXTENSION}",
+    rf"(?:\+|00(?=[1-9]\d{{0,2}}[-. ]))(?:1[-. (]{{0,2}}[2-9](?:[-. ()]{{0,2}}\d){{9}}"
+    rf"|{_COUNTRY}(?:[-. ()]{{0,2}}\d){{6,11}})(?!\d){_EXTENSION}",
     re.A,
 )
 _AMERICAN = re.compile(
-    rf"{EDGE}(?<![.+-])(?:1[-. ])?(?:\([2-9]\d\d\)[-. ]?[2-9]\d\d[-. ]|([2-9]\d\d)([-.])\d{{3}}\2)\d{{4}}(?!\d){_EXTENSION}{_AFTER}",
+    r"(?:1[-. ])?(?:\([2-9]\d\d\)[-. ]?[2-9]\d\d[-. ]|(?:[2-9]\d\d)([-.])\d{3}\1)\d{4}(?!\d)"
+    rf"{_EXTENSION}{_AFTER}",
     re.A,
 )
-_AREA = re.compile(rf"{EDGE}\(0\d{{1,4}}\)[ -]?\d{{3,4}}(?:[ -]\d{{3,4}}){{1,2}}{_AFTER}", re.A)
-_CHINESE = re.compile(rf"{EDGE}(?<![.+-])1[3-9]\d([- ])\d{{4}}\1\d{{4}}{_AFTER}", re.A)
-_WORDS = (
-    r"phone|\btel\b|telefon|tel[ée]fono|t[ée]l[ée]phone|mobile|\bcell|\bfax|whats ?app|\bcall|\bdial\b|\bring\b|\btext|\bsms\b"
-    r"|\bcontact|hotline|\breach|\bdesk\b|\boffice\b|messages? (?:to|at|on)|answering (?:at|on)|registered"
-    r"|电话|電話|手机|手機|联系方式|致电|传真|携帯|전화"
-)
-_PLAIN = r"0\d{8,11}|[2-9]\d{9}|1[3-9]\d{9}"
-_GROUPS = (
-    r"\(\d{2,5}\)[ -]?\d{3,8}(?:[- ]\d{3,4})?|\d{2,5}(?P<gap>[-. ])\d{2,8}(?:(?P=gap)\d{2,4}){0,4}|\d{3}-\d{3} \d{4}"
-)
-_SAID = re.compile(rf"(?i:{_WORDS})\.?[^0-9.!?]{{0,24}}?(?P<number>{_GROUPS}|{_PLAIN})(?!\d){_EXTENSION}{_AFTER}", re.A)
-_KIND = re.compile(
-    rf"{EDGE}(?<![.+-])(?P<number>{_GROUPS})(?= ?[-(,] ?(?i:office|mobile|fax|cell|home|work|tel|desk)\b| (?i:office|mobile|fax|cell|home|work)\b)",
+_AREA = re.compile(rf"\(0\d{{1,4}}\)[ -]?\d{{3,4}}(?:[ -]\d{{3,4}}){{1,2}}{_AFTER}", re.A)
+_CHINESE = re.compile(rf"1[3-9]\d([- ])\d{{4}}\1\d{{4}}{_AFTER}", re.A)
+# Forms that other numbers have too.
+_LOCAL_FORM = re.compile(
+    r"(?:\(\d{2,5}\)[ -]?\d{3,8}(?:[- ]\d{3,4})?|\d{2,5}([-. ])\d{2,8}(?:\1\d{2,4}){0,4}|\d{3}-\d{3} \d{4}"
+    rf"|(?P<bare>0\d{{8,11}}|[2-9]\d{{9}}|1[3-9]\d{{9}}))(?!\d){_EXTENSION}{_AFTER}",
     re.A,
 )
+_SAID = re.compile(
+    r"(?i:phone|\btel\b|telefon|tel[ée]fono|t[ée]l[ée]phone|mobile|\bcell|\bfax|whats ?app|\bcall|\bdial\b|\bring\b"
+    r"|\btext|\bsms\b|\bcontact|hotline|\breach|\bdesk\b|\boffice\b|messages? (?:to|at|on)|answering (?:at|on)"
+    r"|registered|电话|電話|手机|手機|联系方式|致电|传真|携帯|전화)\.?[^0-9.!?]{0,24}\Z"
+)
+_KIND = re.compile(r" ?[-(,]? ?(?i:office|mobile|fax|cell|home|work|tel|desk)\b")
 _DATE = re.compile(r"(?:19|20)\d\d([-. ])\d\d?\1\d\d?|\d\d?([-. ])\d\d?\2(?:19|20)\d\d|(?:19|20)\d\d[- ](?:19|20)\d\d")
 _QUAD = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _FREE = re.compile(r"\+?1?8(?:00|33|44|55|66|77|88)\d{7}|0(?:800|808)\d{3,8}|\+?1?[2-9]00\d{7}")
@@ -136,31 +125,48 @@ def phones(text: str) -> Iterator[Span]:
 
     Numbers of fiction, of dummies and toll-free ones are nobody's.
     """
-    for match in _ABROAD.finditer(text):
-        value, digits = match[0], _digits(match[0])
-        before = text[max(match.start() - 8, 0) : match.start()].rstrip(" ")[-1:]
-        if before.isdigit() or (before and before in ")=*^"):
-            continue  # a sum
-        american = digits.startswith("1") or digits.startswith("001")
-        if 8 <= len(digits.lstrip("0")) <= (11 if american else 13) or "x" in value:
-            if american and not re.search(r"1[-. ]?\(?[2-9]", value):
-                continue
-            yield from _real(text, match.start(), match.end())
-    for pattern, group in ((_AMERICAN, 0), (_AREA, 0), (_CHINESE, 0), (_SAID, "number"), (_KIND, "number")):
-        for match in pattern.finditer(text):
-            start, end = match.span(group)
-            if group and not (7 <= len(_digits(text[start:end])) <= 13):
-                continue
-            yield from _real(text, start, match.end() if pattern is _SAID else end)
+    for zone in _DIGITS.finditer(text):
+        for pattern, holds in _FORMS:
+            for match in pattern.finditer(text, max(zone.start() - 2, 0), zone.end() + 16):
+                # What begins behind the zone may be cut by its end.
+                if match.start() < zone.end() and holds(text, match) and not _is_nobodys(match[0]):
+                    yield match.span()
 
 
-def _real(text: str, start: int, end: int) -> Iterator[Span]:
-    value = re.split("[xe]", text[start:end])[0]
+def _is_edged(text: str, match: re.Match[str]) -> bool:
+    return begins(text, match.start(), ".+-")
+
+
+def _is_abroad(text: str, match: re.Match[str]) -> bool:
+    before = text[max(match.start() - 8, 0) : match.start()].rstrip(" ")[-1:]
+    is_sum = match[0][1:].isdigit() and before in tuple("0123456789)=*^")
+    return not is_sum and begins(text, match.start(), "+*.^)-")
+
+
+def _is_said(text: str, match: re.Match[str]) -> bool:
+    """A word before or behind says that it is a telephone number."""
+    digits = _digits(match[0].split("x")[0])
+    if not (_is_edged(text, match) and 7 <= len(digits) <= 13):
+        return False
+    said = _SAID.search(text, max(match.start() - 48, 0), match.start())
+    return bool(said or (not match["bare"] and _KIND.match(text, match.end())))
+
+
+_FORMS: tuple[tuple[re.Pattern[str], Callable[[str, re.Match[str]], bool]], ...] = (
+    (_ABROAD, _is_abroad),
+    (_AMERICAN, _is_edged),
+    (_AREA, _is_edged),
+    (_CHINESE, _is_edged),
+    (_LOCAL_FORM, _is_said),
+)
+
+
+def _is_nobodys(value: str) -> bool:
+    """A date, an IPv4 address, a toll-free number, fiction or a dummy."""
+    value = re.split("[xe]", value)[0]
     digits = _digits(value)
-    if _DATE.fullmatch(value) or _QUAD.fullmatch(value) or value.count("(") != value.count(")"):
-        return
-    if not (_FREE.fullmatch(digits) or _FICTION.fullmatch(digits)):
-        yield start, end
+    other = _DATE.fullmatch(value) or _QUAD.fullmatch(value) or value.count("(") != value.count(")")
+    return bool(other or _FREE.fullmatch(digits) or _FICTION.fullmatch(digits))
 
 
 def _digits(value: str) -> str:
@@ -169,14 +175,8 @@ def _digits(value: str) -> str:
 
 # ---- IPv4 ----
 
-_IP = re.compile(r"(?:(?<![0-9A-Za-z_.-])|(?<=\\[bfnrt]))\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w-]|\.\d|\.[A-Za-z])", re.A)
+_IP = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w-]|\.\d|\.[A-Za-z])", re.A)
 _VERSION = re.compile(r"(?i:\bv|version|release|section|chapter|clause|==|~=|>=|<=|[\w-]/|[\^~])[\s:'\"]{0,3}\Z")
-# Resolvers that everybody may ask, and addresses of books and films.
-_KNOWN = frozenset(
-    "8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 9.9.9.9 149.112.112.112 208.67.222.222 208.67.220.220 94.140.14.14 94.140.15.15 "
-    "76.76.2.0 4.2.2.1 4.2.2.2 64.6.64.6 114.114.114.114 223.5.5.5 223.6.6.6 119.29.29.29 "
-    "123.45.67.89 12.34.56.78 11.22.33.44 98.76.54.32 123.123.123.123".split()
-)
 
 
 def addresses(text: str) -> Iterator[Span]:
@@ -185,23 +185,17 @@ def addresses(text: str) -> Iterator[Span]:
         value = match[0]
         parts = value.split(".")
         numbers = [int(part) for part in parts]
-        if max(numbers) > 255 or any(len(part) > 1 and part[0] == "0" for part in parts) or value in _KNOWN:
+        if max(numbers) > 255 or any(len(part) > 1 and part[0] == "0" for part in parts) or value in KNOWN_ADDRESSES:
             continue
         # Versions and headings have small numbers: all four below 32 is one address in 4,096.
         if max(numbers) < 32 or numbers[3] == 0 or _VERSION.search(text, max(match.start() - 12, 0), match.start()):
             continue
-        if ipaddress.IPv4Address(value).is_global and numbers[0] < 224:
+        if begins(text, match.start(), ".-") and ipaddress.IPv4Address(value).is_global and numbers[0] < 224:
             yield match.span()
 
 
+# Enough for whether a text can hold one, to an engine without look-around.
 RUST = (
-    r"[0-9A-Za-z!#$%&*+/=?^_{|}~-]@[0-9A-Za-z][0-9A-Za-z-]*\.[0-9A-Za-z]"
-    r"|\+[1-9][-. ]?\(?[0-9][-. ()0-9]{5}|\b00[1-9][0-9]{0,2}[-. ]\(?[0-9]{1,5}[-. )]"
-    r"|[0-9]{3}\)[-. ]?[0-9]{3}[-. ][0-9]{4}|[0-9]{3}([-][0-9]{3}[-]|[.][0-9]{3}[.])[0-9]{4}|\(0[0-9]{1,4}\)[ -]?[0-9]{3}"
-    r"|1[3-9][0-9][- ][0-9]{4}[- ][0-9]{4}|[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"
+    r"[0-9A-Za-z!#$%&*+/=?^_{|}~-]@[0-9A-Za-z]|[0-9](?:[-. ()]{0,2}[0-9]){6}"
+    r"|[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"
 )
-# Words that say telephone are in every second text, so they count only with digits near.
-RUST_SAID = (
-    rf"(?i:{_WORDS})\.?[^0-9.!?]{{0,24}}\(?[0-9]{{2,5}}[-. )]?[-. 0-9)]{{0,12}}[0-9]{{2}}"
-    r"|[0-9][-. ][0-9]{2,8} ?[-(,]? ?(?i:office|mobile|fax|cell|home|work|tel|desk)\b"
-).replace(r"\b", "")

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from datalint import pii, secrets
 from datalint.findings import message
 from datalint.report.escape import encodable, inert_json
 from datalint.report.model import Report
-from datalint.secrets import mask_all
 
 _BATCH = 10_000
 
@@ -30,7 +30,10 @@ class Fix(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One finding. `row` is the 0-based record, None for the dataset; `args` JSON text; credentials are masked."""
+    """One finding, with credentials and personal data masked.
+
+    `row` is the 0-based record, None for the dataset; `args` JSON text.
+    """
 
     rule: str
     name: str
@@ -53,7 +56,7 @@ def entries(report: Report, found: pl.DataFrame | None = None) -> Iterator[Entry
     told = report.found if found is None else found
     for batch in told.iter_slices(_BATCH):
         # A message may quote what it complains about.
-        safe = batch.with_columns(args=mask_all(batch["args"]), pointer=mask_all(batch["pointer"]))
+        safe = batch.with_columns(args=_masked(batch["args"]), pointer=_masked(batch["pointer"]))
         for f in safe.iter_rows(named=True):
             rule = report.rules[f["rule"]]
             yield Entry(
@@ -76,6 +79,10 @@ def encoded(report: Report) -> Iterator[bytes]:
     """Each finding as one line of JSON, without the line break."""
     encoder = msgspec.json.Encoder()
     return (inert_json(encoder.encode(entry)) for entry in entries(report))
+
+
+def _masked(texts: pl.Series) -> pl.Series:
+    return pii.mask_all(secrets.mask_all(texts))
 
 
 def _related(report: Report, names: list[str], place: dict[str, Any]) -> Related:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from datalint.secrets import mask
+from datalint import pii, secrets
 
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # Variation selectors, but for the two that choose between text and emoji: bytes can be smuggled in them.
@@ -23,8 +23,8 @@ def visible(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """A message or a name as it may be shown: credentials masked, the rest made visible."""
-    return visible(mask(text))
+    """A message or a name as it may be shown: credentials and personal data masked, the rest visible."""
+    return visible(pii.mask(secrets.mask(text)))
 
 
 def encodable(text: str) -> str:

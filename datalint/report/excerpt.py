@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from datalint import pii, secrets
 from datalint.formats import shape_of
 from datalint.location import parts, pointer, resolve
 from datalint.report.escape import shown, visible
-from datalint.secrets import mask
 from datalint.turns import Turn, as_text, turns_of
 
 _ELLIPSIS = "…"
+_REACH = 512  # characters: longer than a piece of personal data with the word before it that tells what it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,17 @@ def overview(row: Mapping[str, Any] | str, *, columns: Mapping[str, str], width:
 
 
 def fit(text: str, span: tuple[int, int] | None, width: int) -> tuple[str, tuple[int, int]]:
-    """As much of a text around a span as `width` cells hold, credentials masked, odd characters visible; and the caret.
+    """As much of a text around a span as `width` cells hold, odd characters visible; and the caret.
+
+    Credentials and personal data are masked.
 
     Blank text, and text with blank ends, is shown in quotes.
     """
     # A slice could cut a credential in two that the mask would no longer know.
-    text = mask(text)
+    text = secrets.mask(text)
     start, end = (0, len(text)) if span is None else (min(span[0], len(text)), min(span[1], len(text)))
+    near = slice(max(start - width - _REACH, 0), start + 2 * width + _REACH)
+    text = text[: near.start] + pii.mask(text[near]) + text[near.stop :]
     quote = '"' if text != text.strip() or not text else ""
     middle = _take(text[start:end][: width + 1], width)
     room = width - middle.cells

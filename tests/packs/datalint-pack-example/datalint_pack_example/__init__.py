@@ -1,0 +1,1 @@
+"""EXA: the rules of this pack, one module each."""
