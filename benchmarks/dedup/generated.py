@@ -96,21 +96,36 @@ class Plan:
 def parts(pieces: Pieces, rows: int) -> Iterator[pl.Series]:
     """The rows as texts, PART at a time."""
     plan = Plan(rows)
+    joined = _joined(pieces.words.gather(pieces.ids), pieces.lengths)
     for start in range(0, rows, PART):
         numbers = np.arange(start, min(start + PART, rows))
         share = np.where(numbers % 3 == 2, plan.shares(numbers), 0)
-        ids, lengths = _edited(pieces, *_assembled(pieces, plan.originals(numbers)), share, numbers)
-        row = np.repeat(np.arange(len(numbers)), lengths)
-        frame = pl.DataFrame({"row": row, "word": pieces.words.gather(ids)})
-        text = frame.group_by("row", maintain_order=True).agg(pl.col("word").str.join(" "))["word"]
+        # Most rows are pieces as they are; only those with edited words are put together word by word.
+        edited = np.flatnonzero(share)
+        chosen = _chosen(pieces, plan.originals(numbers))
+        columns = [joined.gather(chosen[:, i]) for i in range(PIECES)]
+        columns.insert(PIECES // 2, pl.repeat("\n", len(numbers), dtype=pl.String, eager=True))
+        text = pl.select(pl.concat_str(columns, separator=" ").alias("text")).to_series()
+        ids, lengths = _edited(pieces, *_assembled(pieces, chosen[edited]), share[edited], numbers[edited])
+        text = text.scatter(edited, _joined(pieces.words.gather(ids), lengths))
         capitals = pl.Series((numbers % 3 == 2) & (share == 0))
         yield pl.select(pl.when(capitals).then(text.str.to_uppercase()).otherwise(text).alias("text")).to_series()
 
 
-def _assembled(pieces: Pieces, rows: Numbers) -> tuple[Numbers, Numbers]:
-    """Word ids of each row, one after the other, and how many each has: eight pieces with a line feed in the middle."""
+def _joined(words: pl.Series, lengths: Numbers) -> pl.Series:
+    """As many words after each other as each length says."""
+    frame = pl.DataFrame({"row": np.repeat(np.arange(len(lengths)), lengths), "word": words})
+    return frame.group_by("row", maintain_order=True).agg(pl.col("word").str.join(" "))["word"]
+
+
+def _chosen(pieces: Pieces, rows: Numbers) -> Numbers:
+    """The pieces of each row, shape (rows, PIECES)."""
     wanted = rows[:, None] * PIECES + np.arange(PIECES)
-    chosen = (draws(wanted, 2) % np.uint64(len(pieces.starts))).astype(np.int64)
+    return (draws(wanted, 2) % np.uint64(len(pieces.starts))).astype(np.int64)
+
+
+def _assembled(pieces: Pieces, chosen: Numbers) -> tuple[Numbers, Numbers]:
+    """Word ids of each row, one after the other, and how many each has: its pieces with a line feed in the middle."""
     lengths = pieces.lengths[chosen]
     flat, ends = lengths.ravel(), np.cumsum(lengths.ravel())
     ids = pieces.ids[np.arange(ends[-1]) + np.repeat(pieces.starts[chosen].ravel() - ends + flat, flat)]

@@ -108,6 +108,7 @@ def main() -> None:
         try:
             costs[rows], cells = line(rows, pieces, options)
             lines.append(cells)
+            print("  ".join(cells), file=sys.stderr, flush=True)
         except UnavailableError as error:
             missing.append(f"{rows:,} rows: {error}")
     print(f"engine {options.engine}, memory limit {options.memory_limit or 'half of the memory'}\n")
