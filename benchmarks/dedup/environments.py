@@ -22,7 +22,7 @@ ENVIRONMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     # Its MinHash imports scipy and its command aiohttp, which it does not declare.
     "data-juicer": (("py-data-juicer==1.6.1", "scipy==1.17.1", "aiohttp"),),
-    "datatrove": (("datatrove[io,processing]==0.10.1", "spacy", "xxhash==4.1.0"),),
+    "datatrove": (("datatrove[io,processing]==0.10.1", "spacy", "xxhash"),),
     "duckdb": (("duckdb==2.0.0",),),
 }
 
