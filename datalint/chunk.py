@@ -114,6 +114,15 @@ class Chunk:
         return list(zip(self.dialogues, renders, strict=True))
 
     @cached_property
+    def odd(self) -> list[int]:
+        """Readable rows with a cell that is neither a scalar nor a list of plain messages (role and text, no more)."""
+        return [
+            row
+            for row, value in enumerate(self.values)
+            if value is not None and not all(_is_plain(cell) for cell in value.values())
+        ]
+
+    @cached_property
     def turns(self) -> pl.DataFrame:
         """One line a turn: row, turn, field, role, said, content, trained, pointer, calls, reasoning."""
         flat = [
@@ -252,3 +261,9 @@ class Chunk:
     def told(self, code: str) -> pl.DataFrame:
         """The reader's faults of one code, as a rule's findings: row, line, pointer, reason, fix_kind, fix_safety."""
         return self.faults.filter(pl.col("code") == code).drop("code")
+
+
+def _is_plain(cell: Any) -> bool:
+    if isinstance(cell, list):
+        return all(type(m) is dict and len(m) == 2 and type(m.get("content")) is str and "role" in m for m in cell)
+    return not isinstance(cell, dict)

@@ -86,7 +86,7 @@ class BadContentBlock(Rule):
         # The views hold content as text; which type it was is seen only here.
         found = [
             (row, where, reason, fixable)
-            for row, (value, shape) in enumerate(zip(chunk.values, chunk.shapes, strict=True))
+            for row, value, shape in ((row, chunk.values[row], chunk.shapes[row]) for row in chunk.odd)
             if value is not None and shape is not None
             for talk in talks(value, shape)
             for where, reason, fixable in _faults(talk, typed=not (nova or "schemaVersion" in value))

@@ -77,8 +77,9 @@ class BadWeight(Rule):
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
         found: list[tuple[int, str, str, str, str, str | None]] = []
-        # No view holds weights; one look-up a message is all that rows without any cost.
-        for row, (value, shape) in enumerate(zip(chunk.values, chunk.shapes, strict=True)):
+        # No view holds weights.
+        for row in chunk.odd:
+            value, shape = chunk.values[row], chunk.shapes[row]
             if value is None or shape is None:
                 continue
             for talk, index, message in messages_of(value, shape):
