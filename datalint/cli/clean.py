@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from datalint.cli.options import config_options, data_options, progress_option, rule_options, settings_of
+from datalint.cli.options import config_options, data_options, memory_option, progress_option, rule_options, settings_of
 
 if TYPE_CHECKING:
     from datalint.cleaner import CleanResult
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @rule_options
 @data_options
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing on success.")
+@memory_option
 @progress_option
 @config_options
 def command(paths: tuple[str, ...], **flags: Any) -> int:
