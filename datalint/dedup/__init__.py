@@ -14,7 +14,7 @@ from datalint.dedup.near import (
     near_matches,
     packed,
 )
-from datalint.dedup.packed import places
+from datalint.dedup.packed import places, pointed
 from datalint.dedup.text import normalise
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "normalise",
     "packed",
     "places",
+    "pointed",
 ]

@@ -79,6 +79,21 @@ def _arrays(frames: Iterable[pl.DataFrame], names: Sequence[str]) -> Iterator[li
             yield [frame[name][row].to_numpy() for name in names]
 
 
+def pointed(where: tuple[U32, I64], rows: pl.Series, others: pl.Series) -> list[pl.Series]:
+    """Rows and the ones that they are like, as the columns file, row, related_file and related_row of findings.
+
+    Args:
+        where: What `places` returns.
+        rows: Row numbers among all parts.
+        others: The same, of the rows on the other side.
+
+    """
+    here, there = rows.to_numpy(), others.to_numpy()
+    columns = {"file": where[0][here], "row": where[1][here]}
+    columns |= {"related_file": where[0][there], "related_row": where[1][there]}
+    return [pl.Series(name, values) for name, values in columns.items()]
+
+
 def places(parts: Parts) -> tuple[U32, I64]:
     """For each row its file and its number there, of parts with the columns `file` and `row` (that of the first)."""
     files, rows = [np.zeros(0, np.uint32)], [np.zeros(0, np.int64)]

@@ -6,7 +6,7 @@ import polars as pl
 import polars.selectors as cs
 
 from datalint.chunk import Chunk
-from datalint.dedup import Definition, duplicates_in, places
+from datalint.dedup import Definition, duplicates_in, places, pointed
 from datalint.rule import Fix, Rule, Totals, option
 from datalint.spool import Spool
 
@@ -75,14 +75,6 @@ class NearDuplicate(Rule):
 
     def meet(self, parts: Spool, totals: Totals) -> pl.DataFrame:
         definition = Definition(self.threshold, self.bigram_threshold, self.number_threshold, self.min_words)
-        file, row = places(parts)
+        where = places(parts)
         found = duplicates_in(parts, definition).dropped
-        here, there = found["row"].to_numpy(), found["kept"].to_numpy()
-        return found.select(
-            pl.Series("file", file[here]),
-            pl.Series("row", row[here]),
-            pl.Series("related_file", file[there]),
-            pl.Series("related_row", row[there]),
-            cs.starts_with("jaccard"),
-            "cluster",
-        )
+        return found.select(*pointed(where, found["row"], found["kept"]), cs.starts_with("jaccard"), "cluster")

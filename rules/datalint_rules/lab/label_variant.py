@@ -21,7 +21,9 @@ _LONGEST = 100  # characters of a label; what is longer names no class
 _PAIRS = {'"': '"', "'": "'", "`": "`", "(": ")", "[": "]", "*": "*", "\u201c": "\u201d", "\u2018": "\u2019"}
 # Between a letter and a letter or digit, not between digits: 3-1 is not 3 1.
 _SEPARATOR = re.compile(r"(?<=[^\W\d_])[\s_-]+(?=\w)|(?<=\d)[\s_-]+(?=[^\W\d_])")
-_LINE = {"row": pl.UInt32, "pointer": pl.String, "source": pl.String, "column": pl.String, "value": pl.String}
+_LINE = pl.Schema(
+    {"row": pl.UInt32(), "pointer": pl.String(), "source": pl.String(), "column": pl.String(), "value": pl.String()}
+)
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class LabelVariant(Rule):
         else:
             # One open answer shows that answers are no classes: nothing else of them is of use.
             answers = answers.unique("column", maintain_order=True).with_columns(value=pl.lit(None, pl.String))
-        return pl.concat([labels, answers]).cast(_LINE)  # type: ignore[arg-type]
+        return pl.concat([labels, answers]).cast(_LINE)
 
     def finish(self, frame: pl.DataFrame, totals: Totals) -> pl.DataFrame:
         found = []

@@ -7,7 +7,7 @@ import polars as pl
 import polars.selectors as cs
 
 from datalint.chunk import Chunk
-from datalint.dedup import Definition, matches_in, packed, places
+from datalint.dedup import Definition, matches_in, packed, places, pointed
 from datalint.dedup.kernels import LARGE, kernels
 from datalint.rule import Fix, Rule, Sample, Totals, none, option
 from datalint.spool import Spool
@@ -97,13 +97,6 @@ class NearLeak(Rule):
         splits = [np.repeat(frame["split"] == "train", len(frame["rows"][0])) for frame in parts.frames()]
         ours = np.concatenate(splits)
         definition = Definition(self.threshold, self.bigram_threshold, self.number_threshold, self.min_words)
-        file, row = places(parts)
+        where = places(parts)
         found = matches_in(parts, ours, definition)
-        here, there = found["row"].to_numpy(), found["match"].to_numpy()
-        return found.select(
-            pl.Series("file", file[here]),
-            pl.Series("row", row[here]),
-            pl.Series("related_file", file[there]),
-            pl.Series("related_row", row[there]),
-            cs.starts_with("jaccard"),
-        )
+        return found.select(*pointed(where, found["row"], found["match"]), cs.starts_with("jaccard"))
