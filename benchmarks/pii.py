@@ -148,8 +148,8 @@ def table(results: Mapping[str, list[list[Hit]]], spans: list[list[tuple[str, in
         print(f"{kind:26} {total:>5}", *cells)
 
 
-def overlap(one: Sequence[object], other: Sequence[object]) -> bool:
-    return max(one[1], other[1]) < min(one[2], other[2])  # type: ignore[type-var]
+def overlap(one: tuple[str, int, int], other: Hit) -> bool:
+    return max(one[1], other[1]) < min(one[2], other[2])
 
 
 def show(found: list[list[Hit]], texts: list[str], spans: list[list[tuple[str, int, int]]], real: list[str]) -> None:

@@ -117,7 +117,7 @@ def near_duplicates(
         boilerplate_share: Lines that stand in this fraction of the distinct rows, and in 10 at least, do not
             count.
         memory_limit: Bytes to make do with, half of the memory by default; what does not fit goes to a folder in
-            TMPDIR. About 150 bytes a row stay in memory.
+            TMPDIR. A few numbers of each row stay in memory.
         compiled: Whether to use compiled kernels (the extra `[fast]`); by default where they are installed and the
             input is large enough for that to pay. The answer is the same.
 

@@ -28,7 +28,7 @@ class Pool:
 
     Rows are numbered by length, then by content, so that ties do not depend on the order of the input and neighbours
     in a bucket are likely partners. In memory while that takes less than a quarter of the limit; else token sequences
-    and band keys are in files, and about 120 bytes a row stay in memory.
+    and band keys are in files, and only numbers of rows stay in memory.
     """
 
     def __init__(self, *, spaced: bool, thresholds: Thresholds, kernels: Kernels, scratch: Scratch) -> None:
