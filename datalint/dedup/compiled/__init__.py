@@ -3,8 +3,8 @@
     search    sets, pairs, sorting
     tokens    from texts to words, by the kernels in `text` and the characters in `alphabet`
 
-Compiled code is cached beside these files, or in the user's cache folder: the first large input on a machine pays about
-four seconds, later processes about half a second.
+Compiled code is cached beside these files, or in the user's cache folder: the first large input on a machine pays some
+seconds, later processes a fraction of one.
 """
 
 from datalint.dedup.compiled.search import band_keys, bigram_jaccard, jaccard, sort, strip_boilerplate
