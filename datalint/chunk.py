@@ -27,6 +27,7 @@ from datalint.turns import Turn, as_text, escape, turns_of
 if TYPE_CHECKING:
     from datalint.conversation import Dialogue
     from datalint.tokens import Rendered, RenderError
+    from datalint.training import TrainedText
 
 # The date that templates are told: two runs over the same data must find the same.
 _TODAY = datetime(2026, 1, 1)
@@ -112,6 +113,17 @@ class Chunk:
             return []
         renders = render_rows(template, [dialogue.conversation for dialogue in self.dialogues])
         return list(zip(self.dialogues, renders, strict=True))
+
+    @cached_property
+    def trained(self) -> "list[TrainedText]":
+        """What a trainer tokenizes of each row, and what of it the loss sees; rows without a trained part are left out.
+
+        Rows with message lists need the target's template. A preference row has two: chosen and rejected.
+        """
+        from datalint.training import trained_texts
+
+        talks = {dialogue.row for dialogue in self.dialogues}
+        return list(trained_texts(self.rendered, talks, self.shapes, self.turn_lists, self.target.loss))
 
     @cached_property
     def odd(self) -> list[int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datalint.profiles import Profile
     from datalint.tokens import ChatTemplate, Tokenizer
 
 # The date that templates are told: two runs over the same data must find the same.
@@ -26,6 +27,13 @@ class Target:
     loss: str | None = None  # assistant, completion, all; None: what fits the format
     profile: str | None = None
     against: str | None = None  # the index of rows seen before: a folder, or a server's address
+
+    @cached_property
+    def trainer(self) -> "Profile":
+        """What is known of the trainer; without a profile its defaults. Raises UsageError for an unknown name."""
+        from datalint.profiles import load_profile
+
+        return load_profile(self.profile)
 
     @cached_property
     def template(self) -> "ChatTemplate | None":

@@ -7,7 +7,7 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Rule, Sample, none
-from datalint_rules.tok.trained import TrainedText, trained_texts
+from datalint.training import TrainedText
 
 _WORDS = (
     '{"version": "1.0", "added_tokens": [], "pre_tokenizer": {"type": "WhitespaceSplit"}, '
@@ -83,7 +83,7 @@ class AnswerTruncated(Rule):
         tokenizer, limit = chunk.target.tokenizer, chunk.target.max_length
         if tokenizer is None or limit is None:
             return none()
-        texts = list(trained_texts(chunk))
+        texts = chunk.trained
         found = []
         for plain in (True, False):
             some = [t for t in texts if t.plain == plain and not tokenizer.fits(t.text, limit, added=plain)]

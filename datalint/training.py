@@ -1,11 +1,11 @@
 """What a trainer tokenizes of a row, and which characters of it the loss sees."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from datalint.chunk import Chunk
 from datalint.conversation import Dialogue
-from datalint.tokens import Rendered
+from datalint.formats import Shape
+from datalint.tokens import Rendered, RenderError
 from datalint.turns import Turn, content_text
 
 # Formats whose rows are strings that a trainer joins, and what it puts between them.
@@ -24,18 +24,22 @@ class TrainedText(NamedTuple):
     plain: bool  # no template: the tokenizer adds its own special tokens
 
 
-def trained_texts(chunk: Chunk) -> Iterator[TrainedText]:
-    """The texts of a chunk: renders of rows with message lists, prompt and completion or the text of others.
+def trained_texts(
+    rendered: Sequence[tuple[Dialogue, Rendered | RenderError]],
+    talks: set[int],
+    shapes: Sequence[Shape | None],
+    turn_lists: Sequence[list[Turn]],
+    loss: str | None,
+) -> Iterator[TrainedText]:
+    """The texts of some rows: renders of rows with message lists, prompt and completion or the text of others.
 
-    Rows with message lists are left out where there is no template or it raises; rows without a trained part
-    too.
+    `talks` are the rows with message lists; they are left out where there is no template or it raises. Rows
+    without a trained part are left out too. `loss` None is what fits: assistant for messages, else completion.
     """
-    loss = chunk.target.loss
-    for dialogue, result in chunk.rendered:
+    for dialogue, result in rendered:
         if isinstance(result, Rendered):
             yield from _of_dialogue(dialogue, result, loss or "assistant")
-    talks = {dialogue.row for dialogue in chunk.dialogues}
-    for row, (shape, turns) in enumerate(zip(chunk.shapes, chunk.turn_lists, strict=True)):
+    for row, (shape, turns) in enumerate(zip(shapes, turn_lists, strict=True)):
         if shape is not None and shape.format in _JOINED and row not in talks:
             yield from _of_strings(row, turns, _JOINED[shape.format], loss or "completion")
 
