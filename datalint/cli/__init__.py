@@ -9,7 +9,7 @@ from datalint.cli.guard import guarded
 from datalint.version import __version__
 
 # Each is a module of this package that holds it as `command`; libraries that take time load in its body.
-COMMANDS = ("check", "clean", "restore", "rule", "config", "impact", "demo", "index")
+COMMANDS = ("check", "clean", "restore", "rule", "explain", "config", "impact", "demo", "index")
 
 
 class Lazy(click.RichGroup):

@@ -1,7 +1,5 @@
 """`datalint check`."""
 
-import os
-import sys
 from typing import Any
 
 import rich_click as click
@@ -57,6 +55,7 @@ from datalint.cli.options import config_options, data_options, memory_option, pr
 @config_options
 def command(paths: tuple[str, ...], **flags: Any) -> int:
     """Lint datasets: files, folders, or what the configuration names (default: the working directory)."""
+    from datalint.cli.colors import wanted
     from datalint.cli.progress import bar, size_of
     from datalint.report import Look, parse_output, write_report
     from datalint.run import check_settings, prepare
@@ -80,7 +79,7 @@ def command(paths: tuple[str, ...], **flags: Any) -> int:
     for hint in report.hints:
         click.echo(f"datalint: {hint}", err=True)
     look = Look(
-        color=_color(flags["color"]),
+        color=wanted(flags["color"]),
         max_examples=settings.config.max_examples,
         excerpts=not flags["no_excerpts"],
         statistics=flags["statistics"],
@@ -93,10 +92,3 @@ def command(paths: tuple[str, ...], **flags: Any) -> int:
         failed = ", ".join(f"{f.rule} {f.count:,} {f.limit}" for f in report.failures)
         click.echo(f"datalint: gate failed: {failed}", err=True)
     return 0 if report.passed or flags["exit_zero"] else GATE_FAILED
-
-
-def _color(when: str) -> bool:
-    """NO_COLOR (https://no-color.org) and terminals are honoured unless the user said otherwise."""
-    if when != "auto":
-        return when == "always"
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -20,7 +20,7 @@ _RULES = (
     click.option("--preview/--no-preview", default=None, help="Run rules that are still in preview."),
     click.option("--severity", multiple=True, metavar="CODE=LEVEL", help="Set a rule's severity."),
 )
-_DATA = (
+_SPLITS = (
     click.option("--train", multiple=True, type=click.Path(), metavar="FILE", help="A file of the training split."),
     click.option("--eval", multiple=True, type=click.Path(), metavar="FILE", help="A file of the evaluation split."),
     click.option(
@@ -30,6 +30,8 @@ _DATA = (
         metavar="FILE",
         help="Benchmark items to hold against.",
     ),
+)
+_TARGET = (
     click.option("--format", default=None, metavar="NAME", help="The rows' format (default: detected)."),
     click.option("--tokenizer", default=None, metavar="DIR", help="The model's tokenizer folder."),
     click.option("--chat-template", default=None, type=click.Path(), metavar="FILE", help="The model's chat template."),
@@ -76,8 +78,13 @@ def rule_options(function: F) -> F:
 
 
 def data_options(function: F) -> F:
-    """--train, --eval, --reference, --format and what the data is for."""
-    return _stack(_DATA)(function)
+    """--train, --eval, --reference, and what `target_options` adds."""
+    return _stack(_SPLITS + _TARGET)(function)
+
+
+def target_options(function: F) -> F:
+    """--format, and what the data is for: model and trainer."""
+    return _stack(_TARGET)(function)
 
 
 def config_options(function: F) -> F:

@@ -7,7 +7,8 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,7 +19,7 @@ from datalint.report.look import Look
 if TYPE_CHECKING:
     from datalint.report.model import Report
 
-__all__ = ["FORMATS", "Look", "Output", "parse_output", "render", "write_report"]
+__all__ = ["FORMATS", "Look", "Output", "parse_output", "render", "write_bytes", "write_report"]
 
 # Format -> the module that has it as `write(report, out, look)`; loaded when asked for.
 FORMATS: Mapping[str, str] = {
@@ -37,15 +38,15 @@ class Output:
     path: Path | None = None
 
 
-def parse_output(text: str) -> Output:
+def parse_output(text: str, formats: Collection[str] = tuple(FORMATS)) -> Output:
     """`FORMAT` or `FORMAT:PATH`.
 
     Raises UsageError for an unknown format and OutputError for a path that cannot be written: before hours of work.
     """
     name, colon, path = text.partition(":")
-    if name not in FORMATS:
-        known = ", ".join(FORMATS)
-        raise UsageError(f"--output-format: no format {name!r}{nearest(name, FORMATS)} (there are {known})")
+    if name not in formats:
+        known = ", ".join(formats)
+        raise UsageError(f"--output-format: no format {name!r}{nearest(name, formats)} (there are {known})")
     if not colon:
         return Output(name)
     if not path:
@@ -60,12 +61,25 @@ def parse_output(text: str) -> Output:
 
 def write_report(report: "Report", output: Output, look: Look) -> None:
     """Write a report where it was asked for. Files get no colours. Raises OutputError."""
+    with _opened(output) as out:
+        _write(report, output.format, out, look if output.path is None else replace(look, color=False))
+
+
+def write_bytes(data: bytes, output: Output) -> None:
+    """Write what is rendered already where it was asked for. Raises OutputError."""
+    with _opened(output) as out:
+        out.write(data)
+        out.flush()
+
+
+@contextmanager
+def _opened(output: Output) -> Iterator[BinaryIO]:
     if output.path is None:
-        _write(report, output.format, sys.stdout.buffer, look)
+        yield sys.stdout.buffer
         return
     try:
         with output.path.open("wb") as out:
-            _write(report, output.format, out, replace(look, color=False))
+            yield out
     except OSError as error:
         raise OutputError(f"--output-format: {output.path} cannot be written: {error.strerror}") from error
 
