@@ -4,30 +4,33 @@ Views are built when a rule first asks for them and then shared by all rules of 
 reads `turns`, one over any text in the row reads `texts`, one that compares rows reads `compared` or `keys`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import polars as pl
 
-from datalint.compared import Compared, cells, strings
+from datalint.compared import Compared, Held, held
 from datalint.dedup import packed
 from datalint.dedup.kernels import LARGE, kernels
-from datalint.dedup.text import folded
 from datalint.dedup.tokens import tokenise_folded
-from datalint.fingerprint import canonical, digest
-from datalint.formats import Shape, shape_of
+from datalint.fingerprint import digest
+from datalint.flat import TurnLists, Turns, texts, turns
+from datalint.formats import Shape
+from datalint.forms import Form, Plain, forms_of, plain_of
 from datalint.source import Block, DataFile
 from datalint.target import Target
-from datalint.turns import Turn, as_text, escape, turns_of
+from datalint.turns import Turn, as_text, escape
 
 if TYPE_CHECKING:
     from datalint.conversation import Dialogue
     from datalint.tokens import Rendered, RenderError
     from datalint.training import TrainedText
+
+Made = TypeVar("Made")
 
 # The date that templates are told: two runs over the same data must find the same.
 _TODAY = datetime(2026, 1, 1)
@@ -43,6 +46,7 @@ _TURNS = {
     "calls": pl.String,
     "reasoning": pl.String,
 }
+_TEXTS = {"row": pl.UInt32, "pointer": pl.String, "text": pl.String, "role": pl.String}
 _FAULTS = {
     "code": pl.String,
     "row": pl.UInt32,
@@ -81,15 +85,16 @@ class Chunk:
     @cached_property
     def shapes(self) -> list[Shape | None]:
         """Each row's format and columns; None where a row could not be read."""
-        return [None if v is None else shape_of(v, self.columns, self.format) for v in self.values]
+        shapes: list[Shape | None] = [None] * len(self)
+        for form in self.forms:
+            for row in form.rows:
+                shapes[row] = form.shape
+        return shapes
 
     @cached_property
-    def turn_lists(self) -> list[list[Turn]]:
+    def turn_lists(self) -> Sequence[list[Turn]]:
         """Each row's turns; empty for rows that are unknown or could not be read."""
-        return [
-            [] if value is None or shape is None else turns_of(value, shape)
-            for value, shape in zip(self.values, self.shapes, strict=True)
-        ]
+        return TurnLists(self.values, self.shapes)
 
     @cached_property
     def dialogues(self) -> "list[Dialogue]":
@@ -126,48 +131,46 @@ class Chunk:
         return list(trained_texts(self.rendered, talks, self.shapes, self.turn_lists, self.target.loss))
 
     @cached_property
+    def forms(self) -> list[Form]:
+        """Readable rows by columns, types of cells and format, in the order of each form's first row."""
+        return forms_of(self.values, self.columns, self.format)
+
+    @cached_property
+    def _plain(self) -> list[Plain]:
+        return [plain_of(self.values, form) for form in self.forms]
+
+    @cached_property
     def odd(self) -> list[int]:
         """Readable rows with a cell that is neither a scalar nor a list of plain messages (role and text, no more)."""
-        return [
-            row
-            for row, value in enumerate(self.values)
-            if value is not None and not all(_is_plain(cell) for cell in value.values())
-        ]
+        plain = {row for plain in self._plain for row in plain.rows}
+        return [row for row, value in enumerate(self.values) if value is not None and row not in plain]
+
+    def once(self, make: Callable[["Chunk"], Made]) -> Made:
+        """What `make` makes of this chunk, made at the first call: a view that only one family of rules needs."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: Made = self._made[make]
+        return made
+
+    @cached_property
+    def _made(self) -> dict[Callable[["Chunk"], Any], Any]:
+        return {}
 
     @cached_property
     def turns(self) -> pl.DataFrame:
         """One line a turn: row, turn, field, role, said, content, trained, pointer, calls, reasoning."""
-        flat = [
-            (row, number, t.field, t.role, t.said, t.content, t.trained, t.pointer, t.calls, t.reasoning)
-            for row, turns in enumerate(self.turn_lists)
-            for number, t in enumerate(turns)
-        ]
-        columns = zip(*flat, strict=True) if flat else ((),) * len(_TURNS)
-        return pl.DataFrame(
-            {
-                name: pl.Series(name, column, dtype=dtype)
-                for (name, dtype), column in zip(_TURNS.items(), columns, strict=True)
-            }
-        )
+        flat = self._turns._asdict() | {"turn": self._turns.numbers()}
+        return pl.DataFrame([pl.Series(name, flat[name], dtype=dtype) for name, dtype in _TURNS.items()])
+
+    @cached_property
+    def _turns(self) -> Turns:
+        return turns(self.values, self._plain)
 
     @cached_property
     def texts(self) -> pl.DataFrame:
         """Every string of every readable row but names of roles: row, pointer, text, role (null outside turns)."""
-        flat = [
-            (row, pointer, text, role)
-            for row, value in enumerate(self.values)
-            if value is not None
-            for pointer, text, role in strings(value, "", None)
-        ]
-        rows, pointers, texts, roles = zip(*flat, strict=True) if flat else ((), (), (), ())
-        return pl.DataFrame(
-            {
-                "row": pl.Series(rows, dtype=pl.UInt32),
-                "pointer": pl.Series(pointers, dtype=pl.String),
-                "text": pl.Series(texts, dtype=pl.String),
-                "role": pl.Series(roles, dtype=pl.String),
-            }
-        )
+        flat = texts(self.values, self._plain)._asdict()
+        return pl.DataFrame([pl.Series(name, flat[name], dtype=dtype) for name, dtype in _TEXTS.items()])
 
     def texts_with(self, literals: Sequence[str]) -> pl.DataFrame:
         """Those of `texts` that hold any of some literals, in any (ASCII) case: what a rule's expression need look at.
@@ -184,11 +187,12 @@ class Chunk:
         """Which literal of the run stands in which text: text (number in `texts`), literal."""
         known = sorted(self.literals)
         text = pl.col("text").str
+        some = [text.contains_any(words, ascii_case_insensitive=True) for words in searches(self.literals)]
         return (
             self.texts.lazy()
             .select("text")
             .with_row_index("number")
-            .filter(text.contains_any(known, ascii_case_insensitive=True))
+            .filter(pl.any_horizontal(some))
             .select(
                 pl.col("number").alias("text"),
                 text.extract_many(known, ascii_case_insensitive=True, overlapping=True).list.unique().alias("literal"),
@@ -215,42 +219,38 @@ class Chunk:
         )
 
     @cached_property
+    def held(self) -> Held:
+        """What readable rows are compared by, normalised (NFKC, casefold, white space folded)."""
+        return held(self.values, self.forms, self._turns)
+
+    @cached_property
     def compared(self) -> list[Compared]:
-        """What rows are compared by, one entry a readable row, normalised (NFKC, casefold, white space folded)."""
-        some = [
-            (row, value, shape, turns)
-            for row, (value, shape, turns) in enumerate(zip(self.values, self.shapes, self.turn_lists, strict=True))
-            if value is not None and shape is not None
-        ]
-        texts = [
-            text
-            for _, value, _, turns in some
-            for text in ([turn.content for turn in turns] or [cells(value), canonical(value).decode()])
-        ]
-        lines = iter(folded(pl.Series(texts, dtype=pl.String)))
-        return [Compared(*item, [next(lines) for _ in item[3] or range(2)]) for item in some]
+        """`held`, one entry a row."""
+        return self.held.compared()
 
     @cached_property
     def keys(self) -> pl.DataFrame:
         """128-bit keys of readable rows: row, whole_key (of what is said), raw_key (of the bytes)."""
-        some = self.compared
+        rows, marks = self.held.rows, self.block.marks
+        raw: Iterable[bytes | memoryview] = (self.raw(row) + marks.get(row, b"") for row in rows)
+        if self.block.data and not marks:
+            data, starts, ends = memoryview(self.block.data), self.block.starts[rows], self.block.ends[rows]
+            raw = (data[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True))
         return pl.DataFrame(
             {
-                "row": pl.Series([c.row for c in some], dtype=pl.UInt32),
-                "whole_key": pl.Series(digest(c.whole for c in some), dtype=pl.Binary),
-                "raw_key": pl.Series(
-                    digest(self.raw(c.row) + self.block.marks.get(c.row, b"") for c in some), dtype=pl.Binary
-                ),
+                "row": pl.Series(rows, dtype=pl.UInt32),
+                "whole_key": pl.Series(digest(self.held.whole()), dtype=pl.Binary),
+                "raw_key": pl.Series(digest(raw), dtype=pl.Binary),
             }
         )
 
     @cached_property
     def packed(self) -> pl.DataFrame:
-        """Words of `compared`, as the search for near duplicates takes them: a frame of one row."""
-        rows = np.array([c.row for c in self.compared], np.uint32)
+        """Words of `held`, as the search for near duplicates takes them: a frame of one row."""
+        rows = np.array(self.held.rows, np.uint32)
         if self.large:
             return packed(rows, kernels(LARGE).tokenise(pl.Series([c.text for c in self.compared], dtype=pl.String)))
-        return packed(rows, tokenise_folded([c.folded for c in self.compared]))
+        return packed(rows, tokenise_folded(self.held.rows_folded()))
 
     @cached_property
     def faults(self) -> pl.DataFrame:
@@ -273,9 +273,3 @@ class Chunk:
     def told(self, code: str) -> pl.DataFrame:
         """The reader's faults of one code, as a rule's findings: row, line, pointer, reason, fix_kind, fix_safety."""
         return self.faults.filter(pl.col("code") == code).drop("code")
-
-
-def _is_plain(cell: Any) -> bool:
-    if isinstance(cell, list):
-        return all(type(m) is dict and len(m) == 2 and type(m.get("content")) is str and "role" in m for m in cell)
-    return not isinstance(cell, dict)

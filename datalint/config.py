@@ -15,6 +15,7 @@ import msgspec
 
 from datalint.errors import ConfigError, UsageError, nearest
 from datalint.formats import ALIASES, FORMATS
+from datalint.profiles import unknown_profile
 
 FILES = ("datalint.toml", ".datalint.toml", "pyproject.toml")
 FailOn = Literal["error", "warning", "never"]
@@ -168,6 +169,9 @@ def _check_names(config: Config, *, origin: str) -> None:
         if table.format is not None and table.format not in FORMATS:
             known = f"{nearest(table.format, FORMATS)}; one of {', '.join(FORMATS)}"
             raise ConfigError(f"{origin}: unknown format {table.format!r}{where}{known}")
+        fault = None if table.profile is None else unknown_profile(table.profile, where)
+        if fault:
+            raise ConfigError(f"{origin}: {fault}")
         for ours in table.columns:
             if ours not in ALIASES:
                 known = f"{nearest(ours, ALIASES)}; one of {', '.join(ALIASES)}"

@@ -42,7 +42,7 @@ def fingerprint(value: Any) -> str:
     return VERSION + xxhash.xxh3_128_hexdigest(canonical(value))
 
 
-def digest(texts: Iterable[str | bytes]) -> list[bytes]:
+def digest(texts: Iterable[str | bytes | memoryview]) -> list[bytes]:
     """xxh3-128 of each text, 16 bytes each: equal texts meet by this key, on any machine and version."""
-    # A loop in Python, but each step is one call into C; polars' own hash may change between versions.
+    # polars' own hash may change between versions.
     return [xxhash.xxh3_128_digest(text.encode() if isinstance(text, str) else text) for text in texts]

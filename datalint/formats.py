@@ -8,6 +8,7 @@ The formats are those of the field's trainers: `chat` (OpenAI messages), `shareg
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import NoneType
 from typing import Any
 
 FORMATS = (
@@ -56,24 +57,20 @@ class Shape:
 UNKNOWN = Shape("unknown", {})
 
 
-class _Columns(dict[str, str]):
-    """Our field -> the column of a row that stands for it. Compared by identity: `_columns` makes each only once."""
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Rows with the same columns and types of cells: one shape, or one for each answer to what a cell is asked."""
 
-    __hash__ = object.__hash__  # type: ignore[assignment] # dict says None: unhashable
-    __eq__ = object.__eq__
+    verdict: str | None  # the column of text that may be a truth value
+    talk: str | None  # the column of messages that may be ShareGPT's
+    shapes: Mapping[tuple[bool, bool], Shape]
 
-
-@lru_cache(maxsize=4096)
-def _columns(keys: frozenset[str], renamed: tuple[tuple[str, str], ...]) -> _Columns:
-    """The columns of all rows with these keys, by name alone."""
-    given = dict(renamed)
-    found = _Columns({field: column for field, column in given.items() if column in keys})
-    for field, names in ALIASES.items():
-        # Each field on its own: `input` is the prompt of input/output rows and the input of Alpaca rows.
-        column = None if field in given else next((name for name in names if name in keys), None)
-        if column is not None:
-            found[field] = column
-    return found
+    def ask(self, row: Mapping[str, Any]) -> tuple[bool, bool]:
+        """One of the rows: which of `shapes` it has."""
+        return (
+            self.verdict is not None and row[self.verdict] in _TRUTHS,
+            self.talk is not None and _by_from(row[self.talk]),
+        )
 
 
 def shape_of(row: Mapping[str, Any], columns: Mapping[str, str] | None = None, forced: str | None = None) -> Shape:
@@ -81,30 +78,69 @@ def shape_of(row: Mapping[str, Any], columns: Mapping[str, str] | None = None, f
 
     `columns` maps our fields to the row's columns; `forced` names the format that the user gave.
     """
-    if forced is None and None in row.values():
-        # A null may stand for a column that only other rows have. If what is left is a whole format, that is the row's.
-        left = shape_of({key: value for key, value in row.items() if value is not None}, columns)
-        if left.format not in ("unknown", "prompt-only", "text"):
-            return left
-    found = _columns(frozenset(row), tuple(sorted((columns or {}).items())))
+    renamed = tuple(sorted((columns or {}).items()))
+    kind = kind_of(tuple(row), tuple(map(type, row.values())), renamed, forced)
+    return kind.shapes[kind.ask(row)]
+
+
+@lru_cache(maxsize=4096)
+def kind_of(
+    names: tuple[str, ...], types: tuple[type, ...], renamed: tuple[tuple[str, str], ...], forced: str | None
+) -> Kind:
+    """The kind of all rows with these columns, of these types. `renamed` and `forced` are those of `shape_of`."""
+    cells = dict(zip(names, types, strict=True))
     if forced is not None:
-        return _shape(forced, found)
+        return Kind(None, None, {(False, False): _shape(forced, _columns(names, renamed))})
+    if NoneType in types:
+        # A null may stand for a column that only other rows have. If what is left is a whole format, that is the row's.
+        left = {name: kind for name, kind in cells.items() if kind is not NoneType}
+        kind = kind_of(tuple(left), tuple(left.values()), renamed, None)
+        if all(shape.format not in ("unknown", "prompt-only", "text") for shape in kind.shapes.values()):
+            return kind
+    found = _columns(names, renamed)
+    label, talk = found.get("label"), found.get("messages")
+    told = label == "label" and cells["label"] is bool
+    verdict = "label" if label == "label" and cells["label"] is str else None
+    talk = talk if talk is not None and issubclass(cells[talk], list) else None
+    shapes = {
+        (true, by_from): _judged(cells, found, renamed=bool(renamed), verdict=true or told, by_from=by_from)
+        for true in ((False, True) if verdict else (False,))
+        for by_from in ((False, True) if talk else (False,))
+    }
+    return Kind(verdict, talk, shapes)
+
+
+def _columns(names: tuple[str, ...], renamed: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """Our field -> the column that stands for it, by name alone."""
+    given = dict(renamed)
+    found = {field: column for field, column in given.items() if column in names}
+    for field, aliases in ALIASES.items():
+        # Each field on its own: `input` is the prompt of input/output rows and the input of Alpaca rows.
+        column = None if field in given else next((name for name in aliases if name in names), None)
+        if column is not None:
+            found[field] = column
+    return found
+
+
+def _judged(
+    cells: Mapping[str, type], found: Mapping[str, str], *, renamed: bool, verdict: bool, by_from: bool
+) -> Shape:
+    """The shape of rows whose cells have these types; `verdict`: the label is a truth value."""
     talk = found.get("messages")
-    has_talk = talk is not None and isinstance(row[talk], (list, str))
-    if "completions" in found and "labels" in found and isinstance(row[found["completions"]], list):
+    has_talk = talk is not None and issubclass(cells[talk], (list, str))
+    if "completions" in found and "labels" in found and issubclass(cells[found["completions"]], list):
         return _shape("stepwise", found)
     if "chosen" in found and "rejected" in found:
         return _shape("preference", found)
-    label = row[found["label"]] if found.get("label") == "label" else None
-    if isinstance(label, (bool, str)) and label in _TRUTHS and (has_talk or _pair(found)):
+    if verdict and (has_talk or _pair(found)):
         return _shape("unpaired", found)
     pair, alpaca = _pair(found), "instruction" in found and "output" in found
     if has_talk:
         also = "alpaca" if alpaca else "prompt-completion" if pair == ("prompt", "completion") else None
-        other = next((n for n in ALIASES["messages"][:2] if n != talk and isinstance(row.get(n), list)), None)
-        return _shape(_talk(row[talk or ""]), found, also or ("a second conversation" if other else None))
+        names = [name for name in ALIASES["messages"][:2] if name != talk and issubclass(cells.get(name, str), list)]
+        return _shape("sharegpt" if by_from else "chat", found, also or ("a second conversation" if names else None))
     if alpaca:
-        clash = "prompt" in row and "completion" in row and found["output"] != "completion"
+        clash = "prompt" in cells and "completion" in cells and found["output"] != "completion"
         return _shape("alpaca", found, "prompt-completion" if clash else None)
     if pair:
         return _shape("prompt-completion", found)
@@ -112,7 +148,7 @@ def shape_of(row: Mapping[str, Any], columns: Mapping[str, str] | None = None, f
         return _shape("classification", found)
     if found.get("prompt") in ("prompt", "question", "query", "problem"):
         return _shape("prompt-only", found)
-    if found.get("text") == "text" or (columns and "text" in found):
+    if found.get("text") == "text" or (renamed and "text" in found):
         return _shape("text", found)
     return UNKNOWN
 
@@ -123,10 +159,10 @@ def _pair(found: Mapping[str, str]) -> tuple[str, str] | None:
     return found["prompt"], found["completion"]
 
 
-def _talk(messages: Any) -> str:
-    """chat or sharegpt: by the keys of the first message."""
-    first = messages[0] if isinstance(messages, list) and messages else None
-    return "sharegpt" if isinstance(first, dict) and "from" in first and "role" not in first else "chat"
+def _by_from(messages: list[Any]) -> bool:
+    """sharegpt rather than chat: by the keys of the first message."""
+    first = messages[0] if messages else None
+    return isinstance(first, dict) and "from" in first and "role" not in first
 
 
 _FIELDS: dict[str, tuple[str, ...]] = {

@@ -81,8 +81,10 @@ def _job(index: int, file: DataFile, table: Dataset | None, whole: Dataset, sett
         return None if value is None else settings.path(key.replace("_", "-"), str(value))
 
     tokenizer, template = path("tokenizer"), path("chat_template")
-    if tokenizer is not None and not tokenizer.is_dir():
-        raise UsageError(f"--tokenizer: {tokenizer} is not a folder with tokenizer files")
+    if tokenizer is not None:
+        from datalint.tokens.hub import tokenizer_folder
+
+        tokenizer = tokenizer_folder(str(pick("tokenizer")), tokenizer)
     if template is not None and not template.is_file():
         raise UsageError(f"--chat-template: {template} is not a file")
     where = pick("against")

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +10,8 @@ from typing import Any, Literal
 import msgspec
 import polars as pl
 
+from datalint.advice import advice
+from datalint.budget import budget_of
 from datalint.config import Settings, load
 from datalint.engine import Job, Outcome, Plan, plan, run
 from datalint.engine.mapping import Repair, read
@@ -18,7 +20,7 @@ from datalint.frames import as_paths
 from datalint.gate import judge, parse_limit
 from datalint.jobs import jobs_of
 from datalint.registry import all_rules, build
-from datalint.report.model import Report, summarise
+from datalint.report.model import Report, TokenReport, summarise
 from datalint.rule import Rule
 from datalint.selectors import choose, codes, expand
 from datalint.spool import parse_size
@@ -76,7 +78,8 @@ def check_settings(
     """`check` with settings that are loaded already."""
     began = time.perf_counter()
     setup = prepare(paths, settings, scope=scope)
-    outcome = run(setup.plan, progress=progress, fingerprints=fingerprints)
+    # A hook that looks at rows by themselves is not asked what an epoch costs.
+    outcome = run(setup.plan, progress=progress, fingerprints=fingerprints, tokens=scope != "row")
     return report_of(setup, outcome, seconds=time.perf_counter() - began)
 
 
@@ -87,13 +90,35 @@ def prepare(paths: Sequence[str | Path] | None, settings: Settings, *, scope: Sc
     limit = settings.config.memory_limit
     held = None if limit is None else parse_size(limit, origin="memory-limit")
     plans = plan(jobs_of(paths, settings), kept, held)
-    asked = settings.config.select or []
-    hints = [
-        f"{code} {rule.name} is silent: it needs {' and '.join(HINTS[need] for need in plans.lacking[code])}"
-        for code, rule in ((r.code, r) for r in kept)
-        if code in plans.lacking and any(code.startswith(word) or word == rule.name for word in asked)
-    ]
+    hints = [*_asked_in_vain(plans, kept, settings.config.select or []), *_files_lacking(plans)]
     return Setup(settings, {rule.code: rule for rule in kept}, plans, hints)
+
+
+def _asked_in_vain(plans: Plan, rules: Sequence[Rule], asked: Sequence[str]) -> list[str]:
+    """Rules that somebody named and that lack what they need."""
+    return [
+        f"{rule.code} {rule.name} is silent: it needs {' and '.join(HINTS[need] for need in plans.lacking[rule.code])}"
+        for rule in rules
+        if rule.code in plans.lacking and any(rule.code.startswith(word) or word == rule.name for word in asked)
+    ]
+
+
+def _files_lacking(plans: Plan) -> list[str]:
+    """Tokenizer folders that somebody gave and that lack a file which rules need."""
+    folders = dict.fromkeys(job.target for job in plans.jobs if job.target.tokenizer_dir is not None)
+    return [
+        f"{target.tokenizer_dir} has no {what}: {', '.join(codes)} {'is' if len(codes) == 1 else 'are'} silent"
+        for need, what in (("tokenizer", "tokenizer.json"), ("template", "chat template"))
+        for target in folders
+        if getattr(target, need) is None
+        and (
+            codes := [
+                code
+                for code, lack in plans.lacking.items()
+                if lack[0] == need and set(lack) <= {"tokenizer", "template"}
+            ]
+        )
+    ]
 
 
 def report_of(setup: Setup, outcome: Outcome, *, seconds: float) -> Report:
@@ -125,7 +150,17 @@ def report_of(setup: Setup, outcome: Outcome, *, seconds: float) -> Report:
         version=__version__,
         config_digest=config_digest(settings, rules),
         seconds=seconds,
+        tokens=dict(_tokens(setup, outcome)),
     )
+
+
+def _tokens(setup: Setup, outcome: Outcome) -> Iterator[tuple[str, TokenReport]]:
+    for name, parts in outcome.tokens.items():
+        jobs = [job for job in setup.plan.jobs if job.file.dataset == name and job.file.split == "train"]
+        target = jobs[0].target
+        budget = budget_of(parts, target.max_length)
+        if budget is not None:
+            yield name, TokenReport(budget, advice(target, budget, {outcome.files[job.index].format for job in jobs}))
 
 
 def fetch(job: Job, rows: Sequence[int], repair: Repair | None = None) -> dict[int, Any]:

@@ -130,7 +130,7 @@ class Secret(NamedTuple):
 
 def suspects(texts: pl.Series) -> pl.Series:
     """Indices (uint32) of the texts that hold something of a key's form; `find` says whether it is one, and where."""
-    some = texts.str.contains_any(list(LITERALS)).fill_null(value=False).arg_true()
+    some = texts.str.contains(_ANY_LITERAL).fill_null(value=False).arg_true()
     return some.filter(texts.gather(some).str.contains(_RUST)) if len(some) else some
 
 
@@ -211,6 +211,8 @@ def _rust() -> str:
     return "|".join(parts)
 
 
+# As an expression: for that few literals Rust's search is three times as fast as `contains_any`.
+_ANY_LITERAL = "|".join(map(re.escape, LITERALS))
 _RUST = _rust()
 _SEARCHES = [
     (

@@ -18,13 +18,14 @@ _TODAY = datetime(2026, 1, 1)
 class Target:
     """What the data is for: the model's tokenizer and template, the trainer's cut and its loss.
 
+    What the user asks for goes before what the profile says: `datalint.training.as_trained` puts them together.
     Loaded when a rule first asks, in the process that asks; an unreadable folder raises TokenizerError.
     """
 
     tokenizer_dir: Path | None = None
     chat_template: Path | None = None
     max_length: int | None = None
-    loss: str | None = None  # assistant, completion, all; None: what fits the format
+    loss: str | None = None  # assistant, completion, all; None: the profile's, or what fits the format
     profile: str | None = None
     against: str | None = None  # the index of rows seen before: a folder, or a server's address
 

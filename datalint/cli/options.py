@@ -45,6 +45,12 @@ _TARGET = (
     click.option(
         "--loss", default=None, type=click.Choice(["assistant", "completion", "all"]), help="What is trained."
     ),
+    click.option(
+        "--profile",
+        default=None,
+        metavar="NAME",
+        help="The trainer or provider: its cut, loss, limits and strictness (openai, trl, axolotl, ...).",
+    ),
 )
 _CONFIG = (
     click.option("--config", multiple=True, metavar="FILE|KEY=VALUE", help="A configuration file, or one value of it."),

@@ -3,10 +3,11 @@
 import itertools
 import unicodedata
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 ROW: Final = 0xFF
 """The byte between rows of a folded buffer: it never occurs in UTF-8, so no text can forge it."""
@@ -62,14 +63,18 @@ def folded(texts: pl.Series) -> list[str]:
 
 
 def blocks(texts: pl.Series) -> list[tuple[int, int]]:
-    """Consecutive row ranges (start, stop) of about `BLOCK` bytes each; a longer row ends its range.
+    """Consecutive row ranges (start, stop) of about `BLOCK` bytes each; a longer row ends its range."""
+    return ranges(texts.str.len_bytes().fill_null(0).to_numpy())
 
-    The ranges bound memory and have no influence on any result.
+
+def ranges(sizes: NDArray[Any]) -> list[tuple[int, int]]:
+    """Consecutive ranges (start, stop) of rows of these sizes, of about `BLOCK` each; a longer row ends its range.
+
+    They bound memory and have no influence on any result.
     """
-    before = texts.str.len_bytes().fill_null(0).cum_sum().to_numpy() // BLOCK
+    before = np.cumsum(sizes, dtype=np.int64) // BLOCK
     cuts = np.flatnonzero(before[1:] != before[:-1]) + 1
-    edges = [0, *cuts.tolist(), len(texts)]
-    return [(start, stop) for start, stop in itertools.pairwise(edges) if start < stop]
+    return [(start, stop) for start, stop in itertools.pairwise([0, *cuts.tolist(), len(sizes)]) if start < stop]
 
 
 def fold(texts: Sequence[str | None]) -> bytes:
@@ -79,8 +84,31 @@ def fold(texts: Sequence[str | None]) -> bytes:
     replacing line feeds by spaces gives exactly the normalised row. Null is folded as the empty text.
     """
     parts = [b"" if text is None else text.encode() if text.isascii() else fold_unicode(text) for text in texts]
-    buffer = b"\xff%b\xff" % b"\xff".join(parts)
-    return _collapse(buffer.translate(FOLD))
+    return _collapse(b"\xff".join((b"", *parts, b"")).translate(FOLD))
+
+
+def joined(folded: bytes, starts: NDArray[Any], without: Sequence[int] = ()) -> bytes:
+    """A folded buffer of n texts as one of fewer rows, which have several of them as lines.
+
+    Args:
+        folded: What `fold` returns.
+        starts: Number of the first text of each row.
+        without: Numbers of texts that are left out.
+
+    """
+    codes = np.frombuffer(folded, np.uint8).copy()
+    edges = np.flatnonzero(codes == ROW)
+    if len(without) or (edges[1:] == edges[:-1] + 1).any():
+        # An empty text is no line.
+        texts = folded[1:-1].split(b"\xff")
+        for text in without:
+            texts[text] = b""
+        parts = itertools.pairwise([*starts.tolist(), len(texts)])
+        return b"\xff%b\xff" % b"\xff".join(b"\n".join(filter(None, texts[start:stop])) for start, stop in parts)
+    inside = np.ones(len(edges), bool)
+    inside[starts] = inside[-1] = False
+    codes[edges[inside]] = ord("\n")
+    return codes.tobytes()
 
 
 def fold_unicode(text: str) -> bytes:

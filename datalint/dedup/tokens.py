@@ -5,8 +5,7 @@ of b[i] * P^i over a whole block gives it for any span at once, without a loop o
 """
 
 import hashlib
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -15,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from datalint.dedup.ragged import I64, U8, U32, U64, Bool, Ragged
-from datalint.dedup.text import BLOCK, ROW, blocks, fold
+from datalint.dedup.text import ROW, blocks, fold
 
 ROW_LIMIT: Final = 1 << 20
 """Bytes of a normalised row that are compared. A longer row keeps its own identity and is compared by its start."""
@@ -57,8 +56,8 @@ def kind_of(code: int) -> int:
 
 
 _KINDS: Final = bytes(kind_of(code) if code < 128 else 0 for code in range(256))
-# Line and row ends hash as spaces; NUL must not hash as nothing, so it borrows a byte that UTF-8 never uses.
-_HASHED: Final = bytes(32 if code in (10, ROW) else code or 0xFE for code in range(256))
+# NUL must not hash as nothing, so it borrows a byte that UTF-8 never uses.
+_NUL: Final = 0xFE
 
 
 @dataclass(frozen=True)
@@ -87,19 +86,11 @@ def tokenise(texts: pl.Series) -> Tokens:
         texts: String series of n rows; null counts as empty.
 
     """
-    return _tokenise(fold(texts[start:stop].to_list()) for start, stop in blocks(texts))
+    return tokenise_folded(fold(texts[start:stop].to_list()) for start, stop in blocks(texts))
 
 
-def tokenise_folded(rows: Sequence[str]) -> Tokens:
-    """`tokenise` of rows that `text.folded` has made, or of several of those joined by line feeds."""
-    texts = [row.encode() for row in rows]
-    ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
-    cuts = (np.flatnonzero(ends[1:] // BLOCK != ends[:-1] // BLOCK) + 1).tolist()
-    pieces = itertools.pairwise([0, *cuts, len(texts)])
-    return _tokenise(b"\xff%b\xff" % b"\xff".join(texts[start:stop]) for start, stop in pieces if start < stop)
-
-
-def _tokenise(buffers: Iterable[bytes]) -> Tokens:
+def tokenise_folded(buffers: Iterable[bytes]) -> Tokens:
+    """`tokenise` of texts that `text.fold` has written."""
     powers, inverse = powers_of(BASE, 1), powers_of(INVERSE, 1)
     parts = [_tokenise_block(b"\xff", powers, inverse)]
     for folded in buffers:
@@ -136,9 +127,9 @@ def _classify(buffer: bytes, codes: U8) -> tuple[U8, bool]:
         more = extra >= i
         code[more] = code[more] << 6 | codes[lead[more] + i] & 0x3F
     # One look at each distinct character: marked in a table, then classified in it.
-    table = np.zeros(int(code.max()) + 1, np.uint8)
-    table[code] = 1
-    seen = np.flatnonzero(table)
+    marks = np.zeros(int(code.max()) + 1, bool)
+    marks[code] = True
+    seen, table = np.flatnonzero(marks), marks.view(np.uint8)
     table[seen] = [kind_of(value) for value in seen.tolist()]
     kind = table[code]
     kinds = kinds.copy()
@@ -185,18 +176,19 @@ def _tokenise_block(buffer: bytes, powers: U64, inverse: U64) -> Tokens:
     """The tokens of a folded buffer; `powers` and `inverse` are those of P and of 1 / P, at least one per byte."""
     codes = np.frombuffer(buffer, np.uint8)
     kinds, any_unspaced = _classify(buffer, codes)
-    sums = np.zeros(len(codes) + 1, np.uint64)
-    np.multiply(np.frombuffer(buffer.translate(_HASHED), np.uint8), powers[: len(codes)], out=sums[1:])
-    np.cumsum(sums, out=sums)
+    breaks = np.flatnonzero((codes == ord("\n")) | (codes == ROW))
+    sums = _running_sum(codes, breaks, powers)
 
     def span_hash(starts: I64, ends: I64) -> U64:
-        mixed: U64 = (sums[ends] - sums[starts]) * inverse[starts] * MIX
-        return mixed ^ (mixed >> _HALF)
+        mixed = sums[ends]
+        mixed -= sums[starts]
+        mixed *= inverse[starts]
+        mixed *= MIX
+        return mixed
 
-    row_ends = np.flatnonzero(codes == ROW)
+    line_starts, line_ends = breaks[:-1] + 1, breaks[1:]
+    row_ends = breaks[codes[breaks] == ROW]
     row_starts, row_ends = row_ends[:-1] + 1, row_ends[1:]
-    line_ends = np.flatnonzero((codes == ord("\n")) | (codes == ROW))
-    line_starts, line_ends = line_ends[:-1] + 1, line_ends[1:]
 
     word, digit = kinds & WORD, kinds & DIGIT
     edges = np.flatnonzero(word[1:] != word[:-1]) + 1
@@ -216,15 +208,33 @@ def _tokenise_block(buffer: bytes, powers: U64, inverse: U64) -> Tokens:
         starts, ends, number = starts[order], ends[order], number[order]
 
     values: U32 = (span_hash(starts, ends) >> _HALF).astype(np.uint32)
-    values = (values & np.uint32(0xFFFFFFFE)) | number
+    values &= np.uint32(0xFFFFFFFE)
+    values |= number
     return Tokens(
         tokens=Ragged(values, np.concatenate(([0], np.searchsorted(starts, line_ends, side="right")))),
-        lines=span_hash(line_starts, line_ends),
+        lines=_whole(span_hash(line_starts, line_ends)),
         first_line=np.concatenate(([0], np.searchsorted(line_ends, row_ends, side="right"))),
-        hashes=span_hash(row_starts, row_ends),
+        hashes=_whole(span_hash(row_starts, row_ends)),
         sizes=row_ends - row_starts,
         spaced=spaced,
     )
+
+
+def _running_sum(codes: U8, breaks: I64, powers: U64) -> U64:
+    """Sums of b[i] * P^i over the bytes before each place, shape (len(codes) + 1,)."""
+    hashed = codes.copy()
+    hashed[breaks] = ord(" ")  # line and row ends hash as spaces
+    if not hashed.all():
+        hashed[codes == 0] = _NUL
+    sums = np.empty(len(codes) + 1, np.uint64)
+    sums[0], sums[1:] = 0, hashed
+    sums[1:] *= powers[: len(codes)]
+    return np.cumsum(sums, out=sums)
+
+
+def _whole(mixed: U64) -> U64:
+    """All 64 bits of a hash made good; of the upper ones, which stand for a word, nothing changes."""
+    return mixed ^ (mixed >> _HALF)
 
 
 def _characters(codes: U8, row_ends: I64, wanted: Bool) -> tuple[I64, I64]:

@@ -1,9 +1,9 @@
 """The engine in this process: files are mapped one after the other, then what they left meets."""
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -23,34 +23,43 @@ class Outcome:
 
     findings: pl.DataFrame
     files: Sequence[ReadFile]
+    tokens: Mapping[str, Sequence[pl.DataFrame]] = field(default_factory=dict)  # dataset -> what was measured of it
 
 
 def run(
     plan: Plan,
     *,
     fingerprints: bool = False,
+    tokens: bool = False,
     repair: Repair | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Outcome:
     """Read every file once, map, meet, finish.
 
-    `fingerprints` asks for the names of the rows found; `repair` changes blocks as they are read (cleaning looks at
-    its own result that way); `progress` is told how many bytes more have been dealt with. What is to meet waits in
-    memory up to a quarter of the plan's memory limit, then in TMPDIR.
+    `fingerprints` asks for the names of the rows found, `tokens` for what an epoch over the training splits costs;
+    `repair` changes blocks as they are read (cleaning looks at its own result that way); `progress` is told how many
+    bytes more have been dealt with. What is to meet waits in memory up to a quarter of the plan's memory limit, then
+    in TMPDIR.
     """
     findings: list[pl.DataFrame] = []
+    budgets: dict[str, list[pl.DataFrame]] = {}
     files = []
     with _without_gc(), Scratch(plan.memory_limit or half_of_memory()) as scratch:
         gathered = Gathered(plan.rules, scratch)
         for job in plan.jobs:
             rules = plan.ready[job.index]
-            done = map_file(job, rules, gathered, fingerprints=fingerprints, repair=repair, progress=progress)
+            trains = tokens and job.file.split == "train" and job.target.tokenizer is not None
+            done = map_file(
+                job, rules, gathered, fingerprints=fingerprints, tokens=trains, repair=repair, progress=progress
+            )
             files.append(done.file)
+            if trains:
+                budgets.setdefault(job.file.dataset, []).extend(done.tokens)
             findings += done.findings
         for rule in plan.rules:
             if rule.gathers:
                 findings.append(as_findings(gathered.meet(rule, files), rule))
-    return Outcome(_located(pl.concat([empty(), *findings]), files), files)
+    return Outcome(_located(pl.concat([empty(), *findings]), files), files, budgets)
 
 
 def _located(findings: pl.DataFrame, files: Sequence[ReadFile]) -> pl.DataFrame:

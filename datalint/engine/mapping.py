@@ -11,6 +11,7 @@ from typing import Protocol
 
 import polars as pl
 
+from datalint.budget import measured
 from datalint.chunk import Chunk
 from datalint.engine.meet import Gathered
 from datalint.engine.plan import Job
@@ -36,6 +37,7 @@ class MappedFile:
 
     file: ReadFile
     findings: Sequence[pl.DataFrame]
+    tokens: Sequence[pl.DataFrame] = ()  # of `datalint.budget.measured`
 
 
 def map_file(
@@ -44,12 +46,14 @@ def map_file(
     gathered: Gathered,
     *,
     fingerprints: bool = False,
+    tokens: bool = False,
     repair: Repair | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> MappedFile:
     """Read a file and map it by all rules; what has to meet others goes to `gathered`. See `run` for the options."""
     lines, formats, columns, prints = Lines(), Counter[str](), dict[str, str](), list[bytes]()
     findings: list[pl.DataFrame] = []
+    budget: list[pl.DataFrame] = []
     rows = unreadable = done = 0
     size, sha256 = _file_digest(job)
     literals = frozenset(literal.lower() for rule in rules for literal in rule.literals)
@@ -61,10 +65,9 @@ def map_file(
         lines.add(block)
         if fingerprints:
             prints += digest(chunk.raw(i) if v is None else canonical(v) for i, v in enumerate(chunk.values))
-        # Rows with the same columns share one Shape object, so few are left to look at.
-        for shape in {id(s): s for s in chunk.shapes if s is not None}.values():
+        for shape, _, alike in chunk.forms:
             columns.update({ours: theirs for ours, theirs in shape.fields.items() if ours != theirs})
-        formats.update(shape.format for shape in chunk.shapes if shape is not None)
+            formats[shape.format] += len(alike)
         for rule in rules:
             frame = rule.map(chunk)
             if frame.height:
@@ -73,6 +76,8 @@ def map_file(
                     gathered.add(rule, job.file, placed)
                 else:
                     findings.append(as_findings(placed, rule))
+        if tokens:
+            budget.append(measured(chunk))
         if progress:
             step = min(len(block.data), size - done)  # decompressed bytes may be more than the file has
             progress(step)
@@ -83,7 +88,7 @@ def map_file(
     read_file = ReadFile(
         job.file, container, compression, rows, unreadable, formats, columns, size, sha256, lines, prints
     )
-    return MappedFile(read_file, findings)
+    return MappedFile(read_file, findings, budget)
 
 
 def read(job: Job, repair: Repair | None = None) -> Iterator[Chunk]:

@@ -14,6 +14,7 @@ HINTS = {
     "eval": "an evaluation split (--eval FILE)",
     "reference": "a reference file (--reference FILE)",
     "index": "an index of earlier rows (--against WHERE)",
+    "profile": "a trainer or provider (--profile NAME)",
 }
 
 
@@ -72,4 +73,6 @@ def _has(need: str, target: Target, splits: set[str]) -> bool:
         return target.max_length is not None
     if need == "index":
         return target.indexed
+    if need == "profile":
+        return target.profile is not None
     return need in splits

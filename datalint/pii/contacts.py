@@ -126,6 +126,9 @@ def phones(text: str) -> Iterator[Span]:
     Numbers of fiction, of dummies and toll-free ones are nobody's.
     """
     for zone in _DIGITS.finditer(text):
+        # So few digits in a row, and no plus before them: a number of no form.
+        if zone.end() - zone.start() < 9 and zone[0].isdigit() and text[zone.start() - 1 : zone.start()] != "+":
+            continue
         for pattern, holds in _FORMS:
             for match in pattern.finditer(text, max(zone.start() - 2, 0), zone.end() + 16):
                 # What begins behind the zone may be cut by its end.

@@ -23,6 +23,7 @@ def write(report: Report, out: BinaryIO, look: Look) -> None:  # noqa: ARG001
 
 def _head(report: Report) -> dict[str, Any]:
     failed = [{"rule": f.rule, "count": f.count, "share": f.share, "limit": f.limit} for f in report.failures]
+    tokens = {encodable(name): msgspec.to_builtins(told) for name, told in report.tokens.items()}
     return {
         "schema": SCHEMA,
         "version": report.version,
@@ -43,4 +44,5 @@ def _head(report: Report) -> dict[str, Any]:
         ],
         # Nothing is taken back by a suppression or known to a baseline unless the report says so.
         "summary": [{**line, "suppressed": 0, "baseline": 0} for line in report.summary.to_dicts()],
+        **({"tokens": tokens} if tokens else {}),
     }

@@ -1,13 +1,15 @@
 """What a run reports: files, findings, summary, gate. Every format renders this one object."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
 
+from datalint.advice import Argument
+from datalint.budget import Budget
 from datalint.findings import SEVERITIES, message
 from datalint.gate import Failure
 from datalint.rule import Rule
@@ -35,6 +37,14 @@ class FileRead(Protocol):
     def line(self, row: int) -> int | None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class TokenReport:
+    """What an epoch over a dataset's training split costs, and the trainer arguments that fit it."""
+
+    budget: Budget
+    arguments: Sequence[Argument]
+
+
 @dataclass(frozen=True)
 class Report:
     """The outcome of `check`.
@@ -52,6 +62,7 @@ class Report:
     version: str = ""
     config_digest: str = ""
     seconds: float = 0.0
+    tokens: Mapping[str, TokenReport] = field(default_factory=dict)  # by dataset; empty without a tokenizer
 
     @property
     def passed(self) -> bool:

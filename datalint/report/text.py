@@ -12,6 +12,7 @@ from datalint.report.escape import inert, shown, visible
 from datalint.report.excerpt import excerpt, overview
 from datalint.report.look import Look
 from datalint.report.model import FileRead, Report
+from datalint.report.tokens import token_lines
 
 # What a related row is to the finding's row, by the beginning of the rule's code; the first that fits.
 _RELATIONS = (("DUP001", "same as"), ("DUP", "like"), ("CON", "other than"), ("SPL", "also at"), ("", "see"))
@@ -53,6 +54,7 @@ def _style(look: Look) -> Style:
 def _lines(report: Report, look: Look, style: Style) -> Iterator[str]:
     if report.found.is_empty():
         yield _clean(report, style)
+        yield from token_lines(report, style)
         return
     if not look.statistics:
         groups = _groups(report, look)
@@ -64,6 +66,7 @@ def _lines(report: Report, look: Look, style: Style) -> Iterator[str]:
     yield ""
     yield _totals(report)
     yield from _files(report.files)
+    yield from token_lines(report, style)
     yield _gate(report, style)
 
 

@@ -67,7 +67,7 @@ class _Worker:
         assert stdout is not None
         if not select([stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
             raise _WorkerEndedError(*_TIME)
-        data = os.read(stdout.fileno(), 1 << 20)
+        data = os.read(stdout.fileno(), 1 << 16)  # as much as a pipe holds
         if not data:
             raise _WorkerEndedError(*(_TIME if self.process.wait() == -signal.SIGXCPU else _CRASH))
         self.pending += data
@@ -104,15 +104,21 @@ class RenderPool:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def render(self, template: ChatTemplate, rows: Sequence[Conversation]) -> list[Rendered | RenderError]:
-        """One result a row, in order. Raises TokenizerError without a template, or if no worker starts."""
+        """One result a row, in order. Raises TokenizerError without a template, or if no worker starts.
+
+        Identical rows are rendered once.
+        """
         template.source(tools=False)
+        places: dict[bytes, int] = {}
+        place_of = [places.setdefault(_encoded(row), len(places)) for row in rows]
+        encoded = list(places)
         results: list[Rendered | RenderError] = []
         with self._lock:
-            while len(results) < len(rows) and self._hits[template.digest] < self.max_hits:
-                batch = rows[len(results) : len(results) + BATCH_ROWS]
-                results += self._render_some(template, batch)
+            while len(results) < len(encoded) and self._hits[template.digest] < self.max_hits:
+                results += self._render_some(template, encoded[len(results) : len(results) + BATCH_ROWS])
         message = f"the template is given up: {self.max_hits} rows ran into the limits of rendering"
-        return results + [RenderError("given up", "limit", message)] * (len(rows) - len(results))
+        results += [RenderError("given up", "limit", message)] * (len(encoded) - len(results))
+        return [results[place] for place in place_of]
 
     def close(self) -> None:
         """End the worker; a later render starts a new one."""
@@ -120,13 +126,13 @@ class RenderPool:
             self._worker.stop()
             self._worker = None
 
-    def _render_some(self, template: ChatTemplate, rows: Sequence[Conversation]) -> Iterator[Rendered | RenderError]:
+    def _render_some(self, template: ChatTemplate, rows: Sequence[bytes]) -> Iterator[Rendered | RenderError]:
         """Results of the first rows, at least one: as many as fit a message, or until a limit is hit."""
         encoded: list[bytes] = []
         size = 0
         for row in rows:
-            encoded.append(_encoded(row))
-            size += len(encoded[-1])
+            encoded.append(row)
+            size += len(row)
             if size > BATCH_BYTES:
                 break
         now = template.now.isoformat() if template.now else None

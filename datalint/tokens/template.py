@@ -66,7 +66,7 @@ def load_template(tokenizer_dir: Path | None, chat_template: Path | None) -> Cha
     """The template of a folder, or of a file that overrides it; special tokens come from the folder.
 
     Without a folder the special tokens are empty texts. A folder without any template is no error before a
-    render asks for it: its `template` is None. chat_template.jinja and chat_templates/*.jinja override the
+    render asks for it: its `template` is None. chat_template.jinja and additional_chat_templates/*.jinja override the
     configuration's `chat_template` (a string, or a list of {name, template}), as in transformers 5. Nothing
     is compiled here. Raises TokenizerError for a missing folder or file, broken JSON, or a template that is
     no text.
@@ -87,8 +87,9 @@ def load_template(tokenizer_dir: Path | None, chat_template: Path | None) -> Cha
 def _from_files(folder: Path) -> dict[str, str]:
     default = folder / "chat_template.jinja"
     named = {"default": read_text(default)} if default.is_file() else {}
-    for path in sorted((folder / "chat_templates").glob("*.jinja")):
-        named[path.name.removesuffix(".jinja")] = read_text(path)
+    for name in ("chat_templates", "additional_chat_templates"):
+        for path in sorted((folder / name).glob("*.jinja")):
+            named[path.name.removesuffix(".jinja")] = read_text(path)
     return named
 
 

@@ -1,8 +1,10 @@
 """A model's tokenizer.json, loaded by the tokenizers library and asked in batches."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,42 +13,36 @@ import numpy as np
 import xxhash
 
 from datalint.errors import TokenizerError
+from datalint.tokens.bounds import Bounds, bounds_of
 from datalint.tokens.files import require_folder, special_tokens
+from datalint.tokens.memory import Encoded, Ints, Memory
 
 if TYPE_CHECKING:
     import tokenizers
 
-# Texts that the library encodes at a time; results of a whole file at once would take its size many times.
-_BATCH_CHARACTERS = 4 << 20
-
-# What a normalizer can make of one UTF-8 byte, at most (Unicode FAQ on normalisation; U+0130 in lower case).
-_EXPANSION = {"Prepend": 1, "Strip": 1, "StripAccents": 1, "Lowercase": 2, "NFC": 3, "NFD": 3}
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """Token ids of one text and the [start, end) characters that each token stands for."""
-
-    ids: list[int]
-    offsets: list[tuple[int, int]]
+# Characters that the library encodes at a time: its own encodings take some hundred bytes a token.
+_BATCH_CHARACTERS = 1 << 20
+# Room for what a few chunks of rows become, offsets included.
+_MEMORY_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Tokenizer:
     """A loaded tokenizer.json; `special_tokens` are the texts that the folder's configuration names.
 
-    `digest` covers both. `expansion` is how many tokens one byte can become at most, None where unknown.
-    `special` maps the text of each added token, special or not, to its id; those of white space alone are
-    left out. Pickles as its folder and digest, so that a worker process loads it once. Texts may hold lone
-    surrogates, which count as U+FFFD.
+    `digest` covers both. `bounds` tell how many tokens a text can have. What was encoded is remembered in this
+    process (`memory`), so that rules which ask for the same texts share the work. `special` maps the text of each
+    added token, special or not, to its id; those of white space alone are left out. Pickles as its folder and
+    digest, so that a worker process loads it once. Texts may hold lone surrogates, which count as U+FFFD.
     """
 
     folder: Path
     digest: str
     special: dict[str, int]
     special_tokens: dict[str, str]
-    expansion: int | None
+    bounds: Bounds
     backend: "tokenizers.Tokenizer"
+    memory: Memory = field(repr=False, compare=False)
 
     @property
     def bos(self) -> str | None:
@@ -87,48 +83,74 @@ class Tokenizer:
         """Id of a single token's text, or None where it is no token."""
         return None if token is None else self.backend.token_to_id(token)
 
-    def max_tokens(self, n_bytes: int) -> int | None:
-        """Most tokens that a text of `n_bytes` UTF-8 bytes can have, or None where there is no bound.
+    @property
+    def added(self) -> int:
+        """How many tokens `add_special_tokens` adds to a text."""
+        return int(self.backend.num_special_tokens_to_add(is_pair=False))
 
-        A token stands for at least one byte of the normalised text in all models of the library.
-        """
-        return None if self.expansion is None else 1 + self.expansion * n_bytes
+    def max_tokens(self, n_bytes: int) -> int | None:
+        """Most tokens that a text of `n_bytes` UTF-8 bytes can have, or None where there is no bound."""
+        return self.bounds.upper(n_bytes)
+
+    def min_tokens(self, text: str) -> int:
+        """Fewest tokens that a text can have, from its letters and words; 0 where there is no bound."""
+        return self.bounds.lower(_bytes(text))
 
     def fits(self, text: str, limit: int, *, added: bool = False) -> bool:
         """Whether the text is so short that it cannot have more than `limit` tokens, without tokenizing it.
 
         `added` counts the special tokens that `add_special_tokens` adds.
         """
-        limit -= int(self.backend.num_special_tokens_to_add(is_pair=False)) if added else 0
+        limit -= self.added if added else 0
         bound = self.max_tokens(4 * len(text))
         if bound is not None and bound > limit:
-            bound = self.max_tokens(len(text.encode("utf-8", "surrogatepass")))
+            bound = self.max_tokens(len(_bytes(text)))
         return bound is not None and bound <= limit
+
+    def over(self, texts: Sequence[str], limit: int, *, added: bool = False) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which texts have more than `limit` tokens, shape [len(texts)], bool; tokenizes only what no bound decides."""
+        result = np.zeros(len(texts), dtype=np.bool_)
+        long = [place for place, text in enumerate(texts) if not self.fits(text, limit, added=added)]
+        sure = limit - (self.added if added else 0)
+        result[[place for place in long if self.min_tokens(texts[place]) > sure]] = True
+        open_ = [place for place in long if not result[place]]
+        result[open_] = self.count([texts[place] for place in open_], add_special_tokens=added) > limit
+        return result
 
     def ids(self, texts: Sequence[str], *, add_special_tokens: bool = False) -> list[list[int]]:
         """Token ids of each text; `add_special_tokens` adds what the file's post-processor adds."""
-        return [
-            encoding.ids
-            for batch in _batches(texts)
-            for encoding in self.backend.encode_batch_fast(batch, add_special_tokens=add_special_tokens)
-        ]
+        return [ids.tolist() for ids, _ in self._encoded(texts, add_special_tokens, spans=False)]
+
+    def arrays(self, texts: Sequence[str], *, add_special_tokens: bool = False) -> list[Ints]:
+        """`ids` as arrays, int32 [tokens], a ninth of the memory of lists. Shared: read only."""
+        return [ids for ids, _ in self._encoded(texts, add_special_tokens, spans=False)]
 
     def encode(self, texts: Sequence[str], *, add_special_tokens: bool = False) -> list[Encoded]:
         """Token ids and character offsets of each text. Slower than `ids`."""
-        return [
-            Encoded(encoding.ids, encoding.offsets)
-            for batch in _batches(texts)
-            for encoding in self.backend.encode_batch(batch, add_special_tokens=add_special_tokens)
-        ]
+        encoded = self._encoded(texts, add_special_tokens, spans=True)
+        return [Encoded(ids, spans) for ids, spans in encoded if spans is not None]
 
     def count(self, texts: Sequence[str], *, add_special_tokens: bool = False) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Number of tokens of each text, shape [len(texts)], int64."""
-        counts = (
-            len(encoding)
-            for batch in _batches(texts)
-            for encoding in self.backend.encode_batch_fast(batch, add_special_tokens=add_special_tokens)
+        encoded = self._encoded(texts, add_special_tokens, spans=False)
+        return np.fromiter((len(ids) for ids, _ in encoded), dtype=np.int64, count=len(texts))
+
+    def _encoded(self, texts: Sequence[str], add: bool, *, spans: bool) -> list[tuple[Ints, Ints | None]]:  # noqa: FBT001
+        add = add and self.added > 0
+        keys = [xxhash.xxh3_128_digest(_bytes(text)) + (b"+" if add else b"") for text in texts]
+        known = {key: self.memory.get(key, spans=spans) for key in keys}
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if known[key] is None}
+        encode = self.backend.encode_batch if spans else self.backend.encode_batch_fast
+        results = (
+            (np.array(encoding.ids, dtype=np.int32), _spans(encoding) if spans else None)
+            for batch in _batches(missing.values())
+            for encoding in encode(batch, add_special_tokens=add)
         )
-        return np.fromiter(counts, dtype=np.int64, count=len(texts))
+        with _panics_told(self.folder):
+            for key, result in zip(missing, results, strict=True):
+                known[key] = result
+                self.memory.put(key, *result)
+        return [entry for key in keys if (entry := known[key]) is not None]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids, special tokens kept."""
@@ -138,7 +160,22 @@ class Tokenizer:
         return _reload, (self.folder, self.digest)
 
 
-def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
+@contextmanager
+def _panics_told(path: Path) -> Iterator[None]:
+    """A panic of the library, which is no Exception, as a TokenizerError."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise TokenizerError(f"{path}: the tokenizers library fails on this tokenizer ({error})") from error
+
+
+def _spans(encoding: "tokenizers.Encoding") -> Ints:
+    return np.fromiter(chain.from_iterable(encoding.offsets), np.int32, 2 * len(encoding)).reshape(-1, 2)
+
+
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
     batch: list[str] = []
     characters = 0
     for text in texts:
@@ -159,6 +196,11 @@ def _encodable(text: str) -> str:
     return text
 
 
+def _bytes(text: str) -> bytes:
+    """UTF-8; a lone surrogate has as many bytes as the U+FFFD that it counts as."""
+    return text.encode("utf-8", "surrogatepass")
+
+
 def load_tokenizer(folder: Path) -> Tokenizer | None:
     """The tokenizer of `folder`, or None where it has no tokenizer.json.
 
@@ -175,18 +217,19 @@ def load_tokenizer(folder: Path) -> Tokenizer | None:
         raise TokenizerError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     tokens = special_tokens(folder)
     digest = xxhash.xxh3_128_hexdigest(data + msgspec.json.encode(tokens, order="sorted"))
-    backend, special, expansion = _load(path, data)
-    return Tokenizer(folder, digest, special, tokens, expansion, backend)
+    backend, special, bounds, memory = _load(path, data)
+    return Tokenizer(folder, digest, special, tokens, bounds, backend, memory)
 
 
 # Building one takes up to half a second, and each file of a run asks for its tokenizer.
 @lru_cache(maxsize=4)
-def _load(path: Path, data: bytes) -> tuple["tokenizers.Tokenizer", dict[str, int], int | None]:
+def _load(path: Path, data: bytes) -> tuple["tokenizers.Tokenizer", dict[str, int], Bounds, Memory]:
     import tokenizers
 
     try:
-        backend = tokenizers.Tokenizer.from_buffer(data)
-        normalizer = msgspec.json.decode(data).get("normalizer")
+        with _panics_told(path):
+            backend = tokenizers.Tokenizer.from_buffer(data)
+        bounds = bounds_of(msgspec.json.decode(data), backend.get_vocab(with_added_tokens=False))
     except Exception as error:  # the library raises no narrower class
         raise TokenizerError(
             f"{path}: does not load in tokenizers {tokenizers.__version__} ({error}); "
@@ -196,20 +239,7 @@ def _load(path: Path, data: bytes) -> tuple["tokenizers.Tokenizer", dict[str, in
     backend.no_padding()
     added = backend.get_added_tokens_decoder().items()
     special = {token.content: index for index, token in sorted(added) if token.content.strip()}
-    return backend, special, _expansion(normalizer)
-
-
-def _expansion(normalizer: Any) -> int | None:
-    if normalizer is None:
-        return 1
-    if normalizer.get("type") == "Sequence":
-        factors = [_expansion(part) for part in normalizer["normalizers"]]
-        return None if None in factors else int(np.prod([factor for factor in factors if factor]))
-    if normalizer.get("type") == "Replace":
-        # The usual " " -> "▁" gives one token a character; a longer replacement may give more.
-        pattern = normalizer["pattern"].get("String")
-        return 1 if pattern is not None and len(normalizer["content"]) <= len(pattern) else None
-    return _EXPANSION.get(normalizer.get("type"))
+    return backend, special, bounds, Memory(_MEMORY_BYTES)
 
 
 @lru_cache(maxsize=4)

@@ -110,14 +110,15 @@ def render(request: Request, encoded: bytes, templates: dict[str, Compiled]) -> 
         templates[key] = compile_template(request.named[name], now)
     template, tag = templates[key]
     variables = {"documents": None, **request.special_tokens, **_plain(row.variables)}
+    render = template.generate if tag.used else template.render
+    result = render(
+        messages=messages, tools=_plain(row.tools), add_generation_prompt=row.add_generation_prompt, **variables
+    )
+    if isinstance(result, str):
+        return result, []
     parts: list[str] = []
     with tag.tracking() as tracker:
-        for part in template.generate(
-            messages=messages,
-            tools=_plain(row.tools),
-            add_generation_prompt=row.add_generation_prompt,
-            **variables,
-        ):
+        for part in result:
             parts.append(part)
             tracker.length += len(part)
     return "".join(parts), tracker.spans
@@ -127,7 +128,7 @@ def _message_data(index: int, message: object) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise TypeError(f"message {index} is no object with role and content")
     # A null key counts as absent: many templates print `None` or crash on it.
-    data = {key: _plain(value) for key, value in message.items() if value is not None}
+    data = {key: value if type(value) is str else _plain(value) for key, value in message.items() if value is not None}
     reasoning = next((data[key] for key in _REASONING if key in data), None)
     return data if reasoning is None else {"thinking": reasoning, **data, "reasoning_content": reasoning}
 

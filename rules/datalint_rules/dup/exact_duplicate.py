@@ -66,9 +66,8 @@ class ExactDuplicate(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        keys = chunk.keys.select("row", "whole_key", "raw_key")
-        weighted = [_WEIGHTS.isdisjoint(chunk.values[row] or ()) for row in keys["row"]]
-        return keys.with_columns(plain=pl.Series(weighted, dtype=pl.Boolean))
+        weighted = [row for form in chunk.forms if not _WEIGHTS.isdisjoint(form.types) for row in form.rows]
+        return chunk.keys.with_columns(plain=~pl.col("row").is_in(weighted))
 
     def reduce(self, frame: pl.DataFrame) -> pl.DataFrame:
         again = frame.filter(pl.len().over("whole_key") > 1).sort("file", "row")

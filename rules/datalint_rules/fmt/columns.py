@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from types import NoneType
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.formats import ALIASES, Shape
+from datalint.forms import Form
 from datalint.turns import escape
 
 NAMES = frozenset(name for names in ALIASES.values() for name in names)
@@ -60,27 +62,25 @@ class Main(NamedTuple):
     most: bool  # at least half of the rows are of a format that we know
 
 
-def kinds_of(chunk: Chunk) -> Iterator[tuple[int, Kind]]:
-    """Each readable row with its kind."""
-    known = NAMES.union(chunk.columns.values())
-    made: dict[tuple[Any, ...], Kind] = {}
-    # Columns and nulls are Python's here; rows of a form that was seen cost one look-up.
-    for row, (value, shape) in enumerate(zip(chunk.values, chunk.shapes, strict=True)):
-        if value is None or shape is None:
-            continue
-        nulls = tuple(key for key, cell in value.items() if cell is None) if None in value.values() else ()
-        form = (shape.format, nulls, *value)
-        kind = made.get(form)
-        if kind is None:
-            there = sorted(known.intersection(value))
-            kind = made[form] = Kind(
-                shape.format,
-                tuple(shape.fields),
-                tuple(shape.fields.values()),
-                tuple(key for key in there if value[key] is not None),
-                tuple(key for key in there if value[key] is None),
-            )
-        yield row, kind
+def kind_of(form: Form, columns: Mapping[str, str]) -> Kind:
+    """The kind of the rows of a form; `columns` as the user gave them."""
+    shape, types, _ = form
+    there = sorted(NAMES.union(columns.values()).intersection(types))
+    return Kind(
+        shape.format,
+        tuple(shape.fields),
+        tuple(shape.fields.values()),
+        tuple(name for name in there if types[name] is not NoneType),
+        tuple(name for name in there if types[name] is NoneType),
+    )
+
+
+def kinds_of(chunk: Chunk) -> dict[Kind, list[int]]:
+    """The readable rows of each kind, in the order of the kinds' first rows."""
+    kinds: dict[Kind, list[int]] = {}
+    for form in chunk.forms:
+        kinds.setdefault(kind_of(form, chunk.columns), []).extend(form.rows)
+    return {kind: sorted(rows) for kind, rows in kinds.items()}
 
 
 def as_kind(line: Mapping[str, Any]) -> Kind:

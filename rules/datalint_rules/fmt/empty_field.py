@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.rule import Fix, Rule, option
+from datalint.rule import Fix, Rule, none, option
 
 # White space, and characters that show nothing: zero-width, joiners, soft hyphen, BOM.
 _INVISIBLE = r"\s\u{200B}-\u{200F}\u{2060}-\u{2064}\u{00AD}\u{FEFF}\u{180E}"
@@ -74,7 +74,12 @@ class EmptyField(Rule):
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
         # Stops at the first characters that show, where counting them would read every text to its end.
-        shows = pl.col("content").fill_null("").str.contains(rf"(?:[^{_INVISIBLE}][{_INVISIBLE}]*){{{self.min_chars}}}")
+        text = rf"^[{_INVISIBLE}]*(?:[^{_INVISIBLE}][{_INVISIBLE}]*){{{self.min_chars}}}"
+        shows = pl.col("content").str.contains(text).fill_null(value=False)
+        rows = chunk.turns.select(pl.col("row").filter(~shows)).to_series()
+        if rows.is_empty():
+            return none()
+        turns = chunk.turns.filter(pl.col("row").is_in(rows.implode())).with_columns(shows=shows)
         trained, talk = pl.col("trained"), pl.col("field") == "messages"
         # An empty instruction with a filled input is a prompt: one cell that shows is enough for all of it.
         filled = pl.col("shows").any().over("row", talk, "role")
@@ -82,7 +87,7 @@ class EmptyField(Rule):
         # A null cell is a missing field (FMT005); a null message is an empty one.
         given = pl.col("content").is_not_null() | talk
         silent = pl.col("calls").is_null() & pl.col("reasoning").fill_null("").str.strip_chars().eq("")
-        empty = chunk.turns.with_columns(shows=shows).filter(~pl.col("shows") & (trained | asks) & given & silent)
+        empty = turns.filter(~pl.col("shows") & (trained | asks) & given & silent)
         return empty.select(
             "row",
             "pointer",

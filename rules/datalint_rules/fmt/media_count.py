@@ -90,16 +90,14 @@ class MediaCount(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        marked = set(chunk.texts_with(self.literals)["row"])
+        rows = {*chunk.texts_with(self.literals)["row"], *chunk.odd}
+        rows.update(row for form in chunk.forms if not _COLUMNS.keys().isdisjoint(form.types) for row in form.rows)
         lines: list[tuple[Any, ...]] = []
-        # Rows without media cost a look at their columns and at the types of their contents.
-        for row, (value, shape) in enumerate(zip(chunk.values, chunk.shapes, strict=True)):
-            if value is None or shape is None or shape.format == "unknown":
-                continue
-            cells = [] if _COLUMNS.keys().isdisjoint(value) else [column for column in _COLUMNS if column in value]
-            blocks = _blocks(value, shape)
-            if cells or blocks or row in marked:
-                lines += [(row, *line) for line in _counted(value, shape, cells, blocks)]
+        for row in sorted(rows):
+            value, shape = chunk.values[row], chunk.shapes[row]
+            if value is not None and shape is not None and shape.format != "unknown":
+                cells = [column for column in _COLUMNS if column in value]
+                lines += [(row, *line) for line in _counted(value, shape, cells, _blocks(value, shape))]
         return pl.DataFrame(lines, schema=_SCHEMA, orient="row") if lines else none()
 
     def finish(self, frame: pl.DataFrame, totals: Totals) -> pl.DataFrame:

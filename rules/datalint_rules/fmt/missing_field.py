@@ -1,14 +1,16 @@
 """FMT005."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Rule, Sample, Totals, none
 from datalint.turns import escape
-from datalint_rules.fmt.columns import KINDS, Kind, as_kind, kinds_of, lacking, main_of
+from datalint_rules.fmt.columns import KINDS, as_kind, kinds_of, lacking, main_of
 
 
 @dataclass(frozen=True)
@@ -70,18 +72,7 @@ class MissingField(Rule):
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
         # Rows of one kind mostly stand together: runs of them are few, where rows are many.
-        runs: dict[Kind, list[list[int]]] = {}
-        last = None
-        for row, kind in kinds_of(chunk):
-            if kind is last and runs[kind][-1][0] + runs[kind][-1][1] == row:
-                runs[kind][-1][1] += 1
-            else:
-                runs.setdefault(kind, []).append([row, 1])
-            last = kind
-        lines = [
-            (many[0][0], [row - many[0][0] for row, _ in many], [count for _, count in many], *map(_list, kind))
-            for kind, many in runs.items()
-        ]
+        lines = [(rows[0], *_runs(rows), *map(_list, kind)) for kind, rows in chunk.once(kinds_of).items()]
         if not lines:
             return none()
         runs_of: dict[str, Any] = {"row": pl.UInt32, "starts": pl.List(pl.UInt32), "counts": pl.List(pl.UInt32)}
@@ -105,6 +96,13 @@ class MissingField(Rule):
                     ]
         schema = ["file", "row", "pointer", "column", "state", "format"]
         return pl.DataFrame(found, schema=schema, orient="row") if found else none()
+
+
+def _runs(rows: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Runs of consecutive numbers: where each starts, counted from the first number of all, and its length."""
+    numbers = np.array(rows)
+    starts = np.flatnonzero(np.diff(numbers, prepend=-2) != 1)
+    return (numbers[starts] - numbers[0]).tolist(), np.diff(starts, append=len(rows)).tolist()
 
 
 def _list(value: Any) -> Any:

@@ -2,16 +2,28 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.formats import ALIASES, Shape, shape_of
+from datalint.formats import ALIASES, UNKNOWN, Shape, shape_of
 from datalint.location import parts, resolve
 from datalint.rule import Fix, Found, Rule, Sample, Totals, none
 from datalint.turns import REASONING_KEYS, escape
-from datalint_rules.fmt.columns import KINDS, NAMES, Kind, Main, as_kind, kinds_of, lacking, main_of, messages_of
+from datalint_rules.fmt.columns import (
+    KINDS,
+    NAMES,
+    Kind,
+    Main,
+    as_kind,
+    kind_of,
+    kinds_of,
+    lacking,
+    main_of,
+    messages_of,
+)
 from datalint_rules.fmt.spelling import Near, near
 
 _WEAK = ("unknown", "prompt-only", "text")  # formats that a row may have only because a key is misspelled
@@ -89,20 +101,22 @@ class MisspelledKey(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        counts: dict[Any, list[int]] = {}
         lines: list[tuple[Any, ...]] = []
-        for row, kind in kinds_of(chunk):
-            counts.setdefault(kind, [row, 0])[1] += 1
-            value, shape = chunk.values[row], chunk.shapes[row]
-            if value is None or shape is None:
+        for kind, rows in chunk.once(kinds_of).items():
+            lines.append((rows[0], len(rows), *(None,) * 4, *map(_list, kind)))
+        for form in chunk.forms:
+            if not _may_mean(form.types, chunk.columns):
                 continue
-            for key, target, local in _columns(value, shape, chunk.columns):
-                # Without a need of its own the row is judged by the file's.
-                of = (None,) * 5 if local else tuple(map(_list, kind))
-                lines.append((row, None, "/" + escape(key), key, target.name, target.how, *of))
-            for where, key, target in _spoken(value, shape):
+            kind = kind_of(form, chunk.columns)
+            for row in form.rows:
+                for key, target, local in _columns(chunk.values[row] or {}, form.shape, chunk.columns):
+                    # Without a need of its own the row is judged by the file's.
+                    of = (None,) * 5 if local else tuple(map(_list, kind))
+                    lines.append((row, None, "/" + escape(key), key, target.name, target.how, *of))
+        # Plain messages have a speaker, and what is said.
+        for row in chunk.odd:
+            for where, key, target in _spoken(chunk.values[row] or {}, chunk.shapes[row] or UNKNOWN):
                 lines.append((row, None, where, key, target.name, target.how, *(None,) * 5))
-        lines += [(row, count, *(None,) * 4, *map(_list, kind)) for kind, (row, count) in counts.items()]
         lines += [
             (row, None, where, key, None, chunk.target.profile, *(None,) * 5) for row, where, key in _extra(chunk)
         ]
@@ -163,10 +177,13 @@ class MisspelledKey(Rule):
         return row
 
 
+def _may_mean(types: Mapping[str, type], columns: Mapping[str, str]) -> bool:
+    """Some column with a value is near to a name that we know."""
+    return any(kind is not NoneType and key not in columns.values() and near(key, NAMES) for key, kind in types.items())
+
+
 def _columns(row: Mapping[str, Any], shape: Shape, columns: Mapping[str, str]) -> Iterator[tuple[str, Near, bool]]:
     """Columns that may be misspelled: key, name, whether the row by itself shows that it is needed."""
-    if row.keys() <= NAMES:
-        return
     meant: dict[str, tuple[str, Near]] = {}
     for key, value in row.items():
         if value is None or key in NAMES or key in columns.values():

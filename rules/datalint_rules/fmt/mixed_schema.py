@@ -58,13 +58,11 @@ class MixedSchema(Rule):
     def map(self, chunk: Chunk) -> pl.DataFrame:
         count, first = Counter[tuple[str, ...]](), dict[tuple[str, ...], int]()
         lines: list[tuple[int, str, list[str], int, str | None]] = []
-        for row, shape in enumerate(chunk.shapes):
-            if shape is not None:
-                kind = (shape.format, *shape.fields.values())
-                count[kind] += 1
-                first.setdefault(kind, row)
-                if shape.also:
-                    lines.append((row, shape.format, [], 1, shape.also))
+        for shape, _, rows in chunk.forms:
+            kind = (shape.format, *shape.fields.values())
+            count[kind] += len(rows)
+            first.setdefault(kind, rows[0])
+            lines += [(row, shape.format, [], 1, shape.also) for row in rows if shape.also]
         lines += [(first[kind], kind[0], list(kind[1:]), number, None) for kind, number in count.items()]
         if not lines:
             return none()

@@ -1,7 +1,7 @@
 """FMT007."""
 
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
 
 import polars as pl
 
@@ -73,34 +73,28 @@ class MixedType(Rule):
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
         seen: dict[tuple[str, str], tuple[int, str]] = {}
-        known = set[tuple[Any, ...]]()
-        # Types are Python's here, so rows are walked in Python; rows of a form that was seen cost one look-up.
-        for row, (value, shape) in enumerate(zip(chunk.values, chunk.shapes, strict=True)):
-            if value is None or shape is None:
-                continue
-            talk = value.get(shape.fields.get("messages", ""))
-            messages = talk if isinstance(talk, list) else ()
-            form = (*value, *map(type, value.values()), *{type(m.get("content")) for m in messages if type(m) is dict})
-            if form in known:
-                continue
-            known.add(form)
-            for column, cell in value.items():
-                seen.setdefault((column, _TYPES.get(type(cell), "text")), (row, "/" + escape(column)))
-            for index, item in enumerate(messages):
+        for form in chunk.forms:
+            for column, kind in form.types.items():
+                seen.setdefault((column, _TYPES.get(kind, "text")), (form.rows[0], "/" + escape(column)))
+        for row, column in _talking(chunk):
+            for index, item in enumerate((chunk.values[row] or {})[column]):
                 if isinstance(item, dict) and "content" in item:
-                    where = f"/{escape(shape.fields['messages'])}/{index}/content"
-                    kind = _TYPES.get(type(item["content"]), "text")
-                    seen.setdefault(("messages[].content", kind), (row, where))
+                    kind = type(item["content"])
+                    where = f"/{escape(column)}/{index}/content"
+                    seen.setdefault(("messages[].content", _TYPES.get(kind, "text")), (row, where))
         if not seen:
             return none()
         rows = [(row, column, kind, where) for (column, kind), (row, where) in seen.items()]
         schema = {"row": pl.UInt32, "column": pl.String, "type": pl.String, "where": pl.String}
-        return pl.concat([pl.DataFrame(rows, schema=schema, orient="row"), self._dates(chunk)], how="diagonal_relaxed")
+        types = pl.DataFrame(rows, schema=schema, orient="row")
+        if all(form.shape.fields.keys() <= {"messages", "label"} for form in chunk.forms):
+            return types
+        return pl.concat([types, self._dates(chunk)], how="diagonal_relaxed")
 
     def _dates(self, chunk: Chunk) -> pl.DataFrame:
         """Trained columns of texts: how many of them are dates."""
-        answers = chunk.turns.filter(pl.col("trained") & (pl.col("field") != "messages") & (pl.col("field") != "label"))
-        answers = answers.filter(pl.col("content").fill_null("") != "")
+        answers = chunk.turns.filter(pl.col("trained") & ~pl.col("field").is_in(["messages", "label"]))
+        answers = answers.filter(pl.col("content") != "")
         return (
             answers.with_columns(date=pl.col("content").str.contains(_DATE), where=pl.col("pointer"))
             .group_by(column=pl.col("field"), maintain_order=True)
@@ -116,9 +110,9 @@ class MixedType(Rule):
     def finish(self, frame: pl.DataFrame, totals: Totals) -> pl.DataFrame:
         kinds = (
             frame.filter(pl.col("type") != "dates")
-            .group_by("file", "column", "type")
+            .group_by("file", "column", "type", maintain_order=True)
             .agg(pl.all().sort_by("row").first())
-            .sort("file", "column", "row")
+            .sort("file", "column", "row", maintain_order=True)
         )
         typed = kinds.filter(pl.col("type") != "null")
         first = typed.group_by("file", "column", maintain_order=True).agg(
@@ -154,6 +148,17 @@ class MixedType(Rule):
             text = pl.format("all {} texts of {} are dates: Arrow readers make timestamps of them", "count", "column")
             found.append(all_dates.select("file", "row", pointer="where", what=text))
         return pl.concat(found, how="diagonal_relaxed")
+
+
+def _talking(chunk: Chunk) -> list[tuple[int, str]]:
+    """Rows with a message list, and its column; of rows whose contents are all texts, one of each form will do."""
+    odd, found = set(chunk.odd), list[tuple[int, str]]()
+    for form in chunk.forms:
+        column = form.shape.fields.get("messages", "")
+        if form.types.get(column) is list:
+            plain = (row for row in form.rows if row not in odd and (chunk.values[row] or {})[column])
+            found += [(row, column) for row in (*odd.intersection(form.rows), *islice(plain, 1))]
+    return sorted(found)
 
 
 _TYPES: dict[type, str] = {

@@ -82,7 +82,7 @@ class NoTrainableTurn(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        learnt = chunk.turns.filter("trained")["row"].unique()
+        learnt = chunk.turns["row"].filter(chunk.turns["trained"]).unique()
         silent = chunk.rows.filter(pl.col("format").is_in([*_ANSWER]) & ~pl.col("row").is_in(learnt.implode()))
         # Only rows at fault come here: why is a question for Python.
         lines = [line for row in silent["row"] if (line := _line(chunk, row))]

@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.location import replace, resolve
-from datalint.rule import Fix, Found, Rule, none
+from datalint.location import parts, replace, resolve
+from datalint.rule import Fix, Found, Rule, Sample, none
 
 # What speakers are called where a conversation is written as plain text. Words that also head an entry of a list
 # ("Model: ...", "Answer: ...", "Input: ...") are none; `user:` in lower case is YAML, `User::find` is code.
@@ -44,7 +44,9 @@ class RoleLabelInContent(Rule):
     Looks at the start of every prompt, message and answer for a label such as `User:`, `Human:`, `Assistant:`,
     `AI:`, `Bot:`, `System:`, `### Instruction:` or `### Response:`. Texts in which several speakers have a label are
     conversations written out, and left out; so are rows of `text`, which are templated already. A label of another
-    role than the message's own is reported only with `###`: otherwise it may be what the text is about.
+    role than the message's own is reported only with `###`: otherwise it may be what the text is about. With a
+    profile whose provider reserves words (`bedrock-nova`), each of these in any prompt, message or answer is an error,
+    wherever it stands.
 
     ## Why is this bad?
     The template writes the role as well: the model learns to say "Assistant:" before each answer, and some
@@ -65,7 +67,7 @@ class RoleLabelInContent(Rule):
 
     code, name = "FMT109", "role-label-in-content"
     severity = "warning"
-    message = "the {role}'s text starts with the label {label}"
+    message = "the {role}'s text {fault} {label}"
     fix = Fix("rewrite", "unsafe")
     fix_title = "takes the label away"
     bad = [
@@ -77,6 +79,10 @@ class RoleLabelInContent(Rule):
         [{"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "AI: Sure"}]}],
         [{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "Assistant:"}]}],
         [{"prompt": "q", "completion": "### Instruction:\nName a river."}],
+        Sample(
+            files={"train.jsonl": [{"messages": [{"role": "user", "content": [{"text": "Who is Bot: or [EOS]?"}]}]}]},
+            options={"profile": "bedrock-nova"},
+        ),
     ]
     good = [
         [{"prompt": "Human: hi\n\nAssistant:", "completion": " hello"}],
@@ -89,6 +95,10 @@ class RoleLabelInContent(Rule):
         [{"text": "### Instruction:\nName a river.\n\n### Response:\nThe Ucayali."}],
         [{"prompt": "a", "completion": "The word Assistant: it names a role."}],
         [{"prompt": "What do AI and ML mean?", "completion": "AI: artificial intelligence\nML: machine learning"}],
+        Sample(
+            files={"train.jsonl": [{"prompt": "What is a Bot?", "completion": "A user: it acts.", "id": "User:1"}]},
+            options={"profile": "bedrock-nova"},
+        ),
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
@@ -96,17 +106,67 @@ class RoleLabelInContent(Rule):
         # Only texts that start with a label come here.
         texts = odd.select("row", "pointer", "role", "content").iter_rows()
         lines = [line for row, where, role, text in texts if (line := _line(chunk, row, where, role, text))]
-        if not lines:
-            return none()
-        names = {"row": pl.UInt32, "pointer": pl.String, "role": pl.String, "label": pl.String}
-        places = {"start": pl.UInt32, "end": pl.UInt32, "fix_kind": pl.String}
-        return pl.DataFrame(lines, schema={**names, **places}, orient="row").with_columns(fix_safety=pl.lit("unsafe"))
+        reserved = chunk.target.trainer.reserved
+        frames = [_labels(lines, reserved)] if lines else []
+        if reserved:
+            told = {(line[0], line[1]) for line in lines if _refused(line[3], reserved)}
+            frames.append(_reserved(chunk, reserved, told))
+        return pl.concat(frames) if frames else none()
 
     def rewrite(self, row: dict[str, Any], found: Sequence[Found]) -> dict[str, Any]:
         for item in found:
             text = resolve(row, item.pointer or "")
             row = replace(row, item.pointer or "", _stripped(text, item.args["role"]))
         return row
+
+
+def _labels(lines: Sequence[tuple[Any, ...]], reserved: list[str]) -> pl.DataFrame:
+    names = {"row": pl.UInt32, "pointer": pl.String, "role": pl.String, "label": pl.String}
+    places = {"start": pl.UInt32, "end": pl.UInt32, "fix_kind": pl.String}
+    refused = [_refused(line[3], reserved) for line in lines]
+    severity = pl.Series(["error" if word else "warning" for word in refused], dtype=pl.String)
+    return pl.DataFrame(lines, schema={**names, **places}, orient="row").with_columns(
+        fix_safety=pl.lit("unsafe"), fault=pl.lit("starts with the label"), severity=severity
+    )
+
+
+def _refused(label: str, reserved: list[str]) -> bool:
+    return any(word in label for word in reserved)
+
+
+def _reserved(chunk: Chunk, reserved: list[str], told: set[tuple[int, str]]) -> pl.DataFrame:
+    """Each word that the provider refuses, at its first place in each text, unless a label there was told.
+
+    Looks at every text below the columns that are trained on: turns do not show what a provider's own keys hold.
+    """
+    hits = chunk.texts.filter(pl.col("text").str.contains_any(reserved)).select("row", "pointer", "text", "role")
+    found = [
+        (row, where, role or "row", word, text.find(word), text.find(word) + len(word))
+        for row, where, text, role in hits.iter_rows()
+        if _read(chunk, row, where)
+        for word in reserved
+        if word in text and not (text.lstrip().startswith(word) and _is_told(row, where, told))
+    ]
+    types = (pl.UInt32, pl.String, pl.String, pl.String, pl.UInt32, pl.UInt32)
+    schema = dict(zip(("row", "pointer", "role", "label", "start", "end"), types, strict=True))
+    return pl.DataFrame(found, schema=schema, orient="row").with_columns(
+        fix_kind=pl.lit(None, dtype=pl.String),
+        fix_safety=pl.lit(None, dtype=pl.String),
+        fault=pl.lit(f"holds what {chunk.target.profile} refuses:"),
+        severity=pl.lit("error"),
+    )
+
+
+def _read(chunk: Chunk, row: int, where: str) -> bool:
+    shape = chunk.shapes[row]
+    return shape is not None and parts(where)[0] in {*shape.fields.values(), "system"}
+
+
+def _is_told(row: int, where: str, told: set[tuple[int, str]]) -> bool:
+    """A label is told at the content, a word at the block of it."""
+    while where and (row, where) not in told:
+        where = where.rpartition("/")[0]
+    return bool(where)
 
 
 def _line(

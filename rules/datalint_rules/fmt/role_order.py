@@ -7,8 +7,9 @@ from typing import Any
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.rule import Fix, Found, Rule
+from datalint.rule import Fix, Found, Rule, none
 from datalint.turns import ROLES
+from datalint_rules.fmt.talk import spoken
 
 
 @dataclass(frozen=True)
@@ -96,33 +97,30 @@ class RoleOrder(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        # Cells that are plain text have no order of roles; the two sides of a preference are two conversations.
-        talk = chunk.turns.filter(
-            pl.col("pointer").str.contains(r"/\d+/[^/]+$")
-            & (pl.col("role") != "system")
-            & (pl.col("field") != "completions")
-        )
-        before = pl.col("role").shift(1).over("row", "field")
-        answered = pl.col("field").is_in(["messages", "prompt"]) | (pl.col("field") != "completion") & ~pl.col("asked")
-        asked = chunk.turns.group_by("row").agg(
-            asked=((pl.col("role") == "user") & pl.col("field").is_in(["messages", "prompt"])).any()
-        )
-        talk = talk.join(asked, on="row", how="left", maintain_order="left").with_columns(before=before)
-        twice = (pl.col("role") == pl.col("before")) & (pl.col("role") != "tool")
-        early = pl.col("before").is_null() & (pl.col("role") == "assistant") & answered
-        odd = talk.with_columns(twice=twice, early=early).filter(pl.col("twice") | pl.col("early"))
+        again = ~pl.col("first") & (pl.col("role") == pl.col("role").shift(1)) & (pl.col("role") != "tool")
+        early = pl.col("first") & (pl.col("role") == "assistant") & (pl.col("field") != "completion")
+        odd = chunk.once(spoken).filter((again | early) & (pl.col("field") != "completions"))
+        # Cells that are plain text have no order of roles.
+        odd = odd.filter(pl.col("pointer").str.contains(r"/\d+/[^/]+$"))
+        asks = pl.col("field").is_in(["messages", "prompt"])
+        if not odd.select(asks).to_series().all():
+            # An answer of its own follows what the row asks elsewhere.
+            asked = chunk.turns.filter((pl.col("role") == "user") & asks)["row"]
+            odd = odd.filter(~pl.col("first") | asks | ~pl.col("row").is_in(asked.implode()))
+        if odd.is_empty():
+            return none()
         odd = odd.with_columns(pl.col("pointer").str.replace(r"/[^/]+$", ""))
         # Only rows at fault come here: whether two turns can be joined is a question for Python.
         joins = [
-            both and _mergeable(chunk.values[row], where)
-            for both, row, where in zip(odd["twice"], odd["row"], odd["pointer"], strict=True)
+            not first and _mergeable(chunk.values[row], where)
+            for first, row, where in odd.select("first", "row", "pointer").iter_rows()
         ]
         fixable = pl.lit(pl.Series(joins, dtype=pl.Boolean))
         return odd.select(
             "row",
             "pointer",
             "said",
-            before=pl.when(pl.col("twice")).then(pl.format("another {}", "before")).otherwise(pl.lit("no user turn")),
+            before=pl.when("first").then(pl.lit("no user turn")).otherwise(pl.format("another {}", "role")),
             fix_kind=pl.when(fixable).then(pl.lit("rewrite")),
             fix_safety=pl.when(fixable).then(pl.lit("unsafe")),
         )

@@ -9,9 +9,9 @@ import polars as pl
 from datalint.chunk import Chunk
 from datalint.formats import ALIASES
 from datalint.location import replace, resolve
-from datalint.rule import Fix, Found, Rule, option
+from datalint.rule import Fix, Found, Rule, none, option
 
-_CELLS = ["/system", *(f"/{name}" for name in ALIASES["messages"])]
+_CELLS = ("system", *ALIASES["messages"])
 
 
 @dataclass(frozen=True)
@@ -88,20 +88,26 @@ class StringifiedNull(Rule):
     )
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
+        turns = chunk.turns.select("row", "pointer", "field", "role", "calls", text=pl.col("content").str.strip_chars())
+        said = turns.filter(pl.col("text").is_in(self.values))
         # No view has turns for a conversation that is a text, nor for a system text beside an instruction.
-        cells = chunk.texts.filter(pl.col("pointer").is_in(_CELLS)).select(
-            "row", "pointer", content="text", field=pl.col("pointer").str.slice(1), role=pl.lit(""), calls=pl.lit(None)
-        )
-        field = pl.col("field")
-        found = (
-            pl.concat([chunk.turns.select(cells.columns), cells], how="vertical_relaxed")
-            .with_columns(text=pl.col("content").str.strip_chars())
-            .filter(
-                pl.col("text").is_in(self.values)
-                & (pl.col("role") != "tool")
-                & ~((field == "label") & (pl.col("text") == "None"))
+        if any(form.types.get(column) is str for form in chunk.forms for column in _CELLS):
+            texts = chunk.texts.filter(pl.col("pointer").is_in([f"/{column}" for column in _CELLS]))
+            texts = texts.with_columns(pl.col("text").str.strip_chars()).filter(pl.col("text").is_in(self.values))
+            cells = texts.select(
+                "row",
+                "pointer",
+                pl.col("pointer").str.slice(1).alias("field"),
+                role=pl.lit(""),
+                calls=pl.lit(None),
+                text="text",
             )
-            .unique(["row", "pointer"], keep="first", maintain_order=True)
+            said = pl.concat([said, cells], how="vertical_relaxed")
+        if said.is_empty():
+            return none()
+        field = pl.col("field")
+        found = said.filter((pl.col("role") != "tool") & ~((field == "label") & (pl.col("text") == "None"))).unique(
+            ["row", "pointer"], keep="first", maintain_order=True
         )
         spare = field.is_in(["input", "system"]) | (pl.col("role") == "system") | pl.col("calls").is_not_null()
         kind = pl.when(spare).then(pl.lit("rewrite")).otherwise(pl.lit("drop"))

@@ -117,10 +117,8 @@ class StringifiedStructure(Rule):
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
         # Texts that begin like a structure, in cells and where calls hold one.
-        some = chunk.texts.filter(
-            pl.col("text").str.contains(r"^\s*[\[{(]")
-            & pl.col("pointer").str.contains(r"^/[^/]+$|/(?:arguments|tool_calls|tools/\d+)$")
-        )
+        some = chunk.texts.filter(pl.col("text").str.contains(r"^\s*[\[{(]"))
+        some = some.filter(pl.col("pointer").str.contains(r"^/[^/]+$|/(?:arguments|tool_calls|tools/\d+)$"))
         found = []
         for row, pointer, text in some.select("row", "pointer", "text").iter_rows():
             shape = chunk.shapes[row]

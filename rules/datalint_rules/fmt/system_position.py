@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.rule import Fix, Found, Rule
+from datalint.rule import Fix, Found, Rule, none
 from datalint_rules.fmt.talk import by_from, list_at, role_of
 
 
@@ -97,11 +97,12 @@ class SystemPosition(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        later = chunk.turns.filter(
-            (pl.col("role") == "system")
-            & pl.col("field").is_in(["messages", "prompt"])
-            & pl.col("pointer").str.contains(r"/0*[1-9]\d*/[^/]+$")
+        system = chunk.turns.filter(pl.col("role") == "system")
+        later = system.filter(
+            pl.col("field").is_in(["messages", "prompt"]) & pl.col("pointer").str.contains(r"/0*[1-9]\d*/[^/]+$")
         )
+        if later.is_empty():
+            return none()
         later = later.unique(["row", "field"], keep="first", maintain_order=True)
         # Only rows with a later system turn come here.
         found = [_line(chunk.values[row], row, where) for row, where in later.select("row", "pointer").iter_rows()]

@@ -3,12 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
+import polars as pl
+
+from datalint.chunk import Chunk
 from datalint.location import resolve
 from datalint.turns import ROLES, as_text
 
 # Names that need no mapping, in messages with `role` and in ShareGPT's messages with `from`.
 PLAIN = ("system", "developer", "user", "assistant", "tool")
 SHAREGPT = (*PLAIN, "human", "gpt", "function_call", "observation")
+
+
+def spoken(chunk: Chunk) -> pl.DataFrame:
+    """Turns but the system's: row, field, role, said, pointer, and whether it is the first or last of its list."""
+    turns = chunk.turns.select("row", "field", "role", "said", "pointer").filter(pl.col("role") != "system")
+    # The turns of a list stand together; those of a preference's two sides are of two fields.
+    row, field = pl.col("row"), pl.col("field")
+    first = row.ne_missing(row.shift(1)) | field.ne_missing(field.shift(1))
+    return turns.with_columns(first=first, last=first.shift(-1, fill_value=True))
 
 
 def by_from(message: Mapping[str, Any]) -> bool:

@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.rule import Fix, Found, Rule
-from datalint_rules.fmt.talk import list_at, role_of
+from datalint.rule import Fix, Found, Rule, none
+from datalint_rules.fmt.talk import list_at, role_of, spoken
 
 _UNTRAINED = ("user", "tool")
 
@@ -110,11 +110,11 @@ class TrailingUntrainedTurn(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        talk = chunk.turns.filter(pl.col("field").is_in(["messages", "completion"]) & (pl.col("role") != "system"))
-        # The turn after the last one of a list is another row's, another field's, or none.
-        last = pl.struct("row", "field").ne_missing(pl.struct("row", "field").shift(-1))
-        ends = talk.filter(last & pl.col("role").is_in(_UNTRAINED))
-        ends = ends.filter(pl.col("pointer").str.contains(r"/\d+/[^/]+$"))
+        ends = chunk.once(spoken).filter(pl.col("last") & (pl.col("role") != "assistant"))
+        listed = pl.col("field").is_in(["messages", "completion"]) & pl.col("pointer").str.contains(r"/\d+/[^/]+$")
+        ends = ends.filter(pl.col("role").is_in(_UNTRAINED) & listed)
+        if ends.is_empty():
+            return none()
         ends = ends.with_columns(pl.col("pointer").str.replace(r"/[^/]+$", ""))
         # Only rows at fault come here: what else the row holds is a question for Python.
         lists = [list_at(chunk.values[row], where) for row, where in ends.select("row", "pointer").iter_rows()]

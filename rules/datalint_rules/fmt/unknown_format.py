@@ -42,12 +42,12 @@ class UnknownFormat(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        known = [shape.format != "unknown" for shape in chunk.shapes if shape is not None]
-        if not known:
+        if not chunk.forms:
             return none()
-        odd = (v for v, s in zip(chunk.values, chunk.shapes, strict=True) if v is not None and s and not s.fields)
-        columns = ", ".join(list(next(odd, {}))[:8])
-        return pl.DataFrame({"row": [0], "known": [sum(known)], "rows": [len(known)], "columns": [columns]})
+        rows = sum(len(form.rows) for form in chunk.forms)
+        known = sum(len(form.rows) for form in chunk.forms if form.shape.format != "unknown")
+        columns = next((list(form.types) for form in chunk.forms if not form.shape.fields), [])
+        return pl.DataFrame({"row": [0], "known": [known], "rows": [rows], "columns": [", ".join(columns[:8])]})
 
     def finish(self, frame: pl.DataFrame, totals: Totals) -> pl.DataFrame:
         files = frame.group_by("file", maintain_order=True).agg(

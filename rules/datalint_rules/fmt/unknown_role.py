@@ -115,13 +115,15 @@ class UnknownRole(Rule):
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
         """A line for each message at fault, and one for each name that the chunk has for a role."""
-        talk = chunk.turns.filter(~pl.col("field").is_in(["text", "completions", "system"]))
+        talk = chunk.turns.select("row", "said", "pointer", "field")
+        talk = talk.filter(~pl.col("field").is_in(["text", "completions", "system"])).drop("field")
+        said, known = set(talk["said"].unique()), {*PLAIN, *self.roles}
+        odd = talk.filter(pl.col("said").is_in([*said - known])) if said - known else talk.clear()
         native = pl.col("pointer").str.ends_with("/value") & pl.col("said").is_in(SHAREGPT)
-        known = pl.col("said").is_in([*PLAIN, *self.roles]) | native
         # A pointer of one part leads to a cell of text, which has no role of its own.
-        odd = talk.filter(~known & pl.col("pointer").str.contains("/.*/"))
-        lines = [self._line(chunk, *turn) for turn in odd.select("row", "said", "pointer").iter_rows()]
-        names = {(folded(said), ROLES.get(folded(said))) for said in talk["said"].unique()}
+        odd = odd.filter(~native & pl.col("pointer").str.contains("/.*/"))
+        lines = [self._line(chunk, *turn) for turn in odd.iter_rows()]
+        names = {(folded(name), ROLES.get(folded(name))) for name in said}
         lines += [(0, None, said, role, None, None, None) for said, role in sorted(names, key=str) if said != _CALL]
         return pl.DataFrame([line for line in lines if line], schema=_LINE, orient="row")
 

@@ -7,10 +7,7 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Rule, Totals, none, option
-from datalint.turns import is_closed
-
-# Their labels are verdicts about an answer, not classes.
-_VERDICTS = ("unpaired", "stepwise", "preference")
+from datalint_rules.lab.answers import VERDICTS, last_answers
 
 
 @dataclass(frozen=True)
@@ -59,18 +56,12 @@ class LabelImbalance(Rule):
     min_rows: int = option(20, "Fewest rows that say something about balance.")
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        labels = chunk.rows.filter(pl.col("label").fill_null("").ne("") & pl.col("format").is_in(_VERDICTS).not_())
+        labels = chunk.rows.filter((pl.col("label") != "") & ~pl.col("format").is_in(VERDICTS))
         count = Counter[tuple[str, str, str | None]](
             ("label", where, label) for where, label in labels.select("label_at", "label").iter_rows()
         )
-        for turns, shape in zip(chunk.turn_lists, chunk.shapes, strict=True):
-            last = next((t for t in reversed(turns) if t.trained), None)
-            if last is not None and shape is not None and shape.format not in (*_VERDICTS, "classification", "text"):
-                answer = (last.content or "").strip()
-                # An open answer is counted, so that one of them shows that answers are no classes, but not kept.
-                closed = answer != "" and is_closed(answer) and not last.calls
-                where = last.pointer if last.field != "messages" else "/" + last.pointer.split("/")[1]
-                count["answer", where, answer if closed else None] += 1
+        for _, _, where, value in chunk.once(last_answers):
+            count["answer", where, None if value is None else value.strip()] += 1
         if not count:
             return none()
         lines = [(0, *key, number) for key, number in count.items()]

@@ -11,10 +11,8 @@ import polars as pl
 from datalint.chunk import Chunk
 from datalint.location import replace, resolve
 from datalint.rule import Fix, Found, Rule, Totals, none
-from datalint.turns import is_closed
+from datalint_rules.lab.answers import VERDICTS, last_answers
 
-# Their labels are verdicts about an answer (LAB004), not classes.
-_VERDICTS = ("unpaired", "stepwise", "preference")
 # A string that could also be a number, a truth value or a structure written as text.
 _MAYBE_NO_TEXT = r"^(?:[-\d{\[]|true$|false$)"
 _LONGEST = 100  # characters of a label; what is longer names no class
@@ -94,31 +92,27 @@ class LabelVariant(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
+        lines = [
+            (row, pointer, "answer", "/" + pointer.split("/")[1], value)
+            for row, pointer, _, value in chunk.once(last_answers)
+        ]
+        answers = pl.DataFrame(lines, schema=_LINE, orient="row")
+        if answers["value"].null_count() == 0:
+            answers = answers.join(_no_texts(chunk, answers), on="row", how="anti", maintain_order="left")
+        else:
+            # One open answer shows that answers are no classes: nothing else of them is of use.
+            answers = answers.unique("column", maintain_order=True).with_columns(value=pl.lit(None, pl.String))
+        if chunk.rows["label"].null_count() == chunk.rows.height:
+            return answers
         labels = chunk.rows.filter(
-            ~pl.col("format").is_in(_VERDICTS)
-            & (pl.col("label").fill_null("").str.strip_chars() != "")
+            ~pl.col("format").is_in(VERDICTS)
+            & (pl.col("label").str.strip_chars() != "")
             & (pl.col("label").str.len_chars() <= _LONGEST)
         )
         labels = labels.select("row", pointer="label_at", source=pl.lit("label"), column="label_at", value="label")
         unsure = labels.filter(pl.col("value").str.contains(_MAYBE_NO_TEXT))
         labels = labels.join(_no_texts(chunk, unsure), on="row", how="anti", maintain_order="left")
-        others = [*_VERDICTS, "classification", "text"]
-        answers = chunk.turns.filter(pl.col("trained")).unique("row", keep="last", maintain_order=True)
-        answers = answers.join(chunk.rows.filter(~pl.col("format").is_in(others)), on="row", maintain_order="left")
-        column = pl.concat_str(pl.lit("/"), pl.col("pointer").str.split("/").list.get(1))
-        answers = answers.select(
-            "row",
-            "pointer",
-            source=pl.lit("answer"),
-            column=column,
-            value=pl.when(pl.col("calls").is_null()).then("content"),
-        )
-        if all(kind is not None and kind.strip() and is_closed(kind.strip()) for kind in answers["value"]):
-            answers = answers.join(_no_texts(chunk, answers), on="row", how="anti", maintain_order="left")
-        else:
-            # One open answer shows that answers are no classes: nothing else of them is of use.
-            answers = answers.unique("column", maintain_order=True).with_columns(value=pl.lit(None, pl.String))
-        return pl.concat([labels, answers]).cast(_LINE)
+        return pl.concat([labels.cast(_LINE), answers])
 
     def finish(self, frame: pl.DataFrame, totals: Totals) -> pl.DataFrame:
         found = []

@@ -140,7 +140,7 @@ def _line(chunk: Chunk, row: int, form: str, pointer: str) -> tuple[Any, ...]:
     at = next((at for at, one in enumerate(kinds) if one != "boolean"), 0)
     shown = as_text(labels[at])[:40] if labels else ""
     judged = value.get(fields.get("completion", "")) if form == "prompt-completion" and kind == "number" else None
-    answer = None if judged is None else digest([as_text(judged)])[0]
+    answer = None if judged is None else digest([as_text(judged).encode()])[0]
     verdict = steps or chunk.format == "unpaired"
     typed = not {".csv", ".tsv"} & {*chunk.file.path.suffixes}
     return row, f"{column}/{at}" if labels is cell else column, column, shown, kind, form, verdict, answer, typed

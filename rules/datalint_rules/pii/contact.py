@@ -9,7 +9,7 @@ import polars as pl
 from datalint.chunk import Chunk
 from datalint.pii import CONTACTS, find, redact, suspects
 from datalint.rule import Fix, Found, Rule, Sample, none, option
-from datalint_rules.pii.places import read, rewritten
+from datalint_rules.pii.places import found_in, rewritten
 
 _JSON = '{"to": "maria.kowalski@posteo.net", "n": 1}'
 
@@ -97,8 +97,7 @@ class Contact(Rule):
         some = chunk.texts[suspects(chunk.texts["text"], CONTACTS)]
         found = [
             (row, pointer, one.start, one.end, one.kind, one.preview[-80:])
-            for row, pointer, text in read(chunk, some)
-            for one in find(text, CONTACTS, self.allow)
+            for row, pointer, _, one in found_in(chunk, some, lambda text: find(text, CONTACTS, self.allow))
         ]
         if not found:
             return none()

@@ -9,7 +9,7 @@ import polars as pl
 from datalint.chunk import Chunk
 from datalint.pii import ID_NUMBERS, find, redact, suspects
 from datalint.rule import Fix, Found, Rule, none
-from datalint_rules.pii.places import read, rewritten
+from datalint_rules.pii.places import found_in, rewritten
 
 _JSON = '{"card": 4929381332664295, "note": "of 5425 2334 3010 9903"}'
 
@@ -80,8 +80,7 @@ class IdNumber(Rule):
         some = chunk.texts[suspects(chunk.texts["text"], ID_NUMBERS)]
         found = [
             (row, pointer, one.start, one.end, one.kind, one.published, one.preview)
-            for row, pointer, text in read(chunk, some)
-            for one in find(text, ID_NUMBERS)
+            for row, pointer, _, one in found_in(chunk, some, lambda text: find(text, ID_NUMBERS))
         ]
         if not found:
             return none()

@@ -14,7 +14,7 @@ from datalint.chunk import Chunk
 from datalint.errors import MissingExtraError
 from datalint.location import replace, resolve
 from datalint.rule import Fix, Found, Rule, Sample, none, option
-from datalint_rules.pii.places import read
+from datalint_rules.pii.places import found_in
 
 _TOKEN = "[PERSON]"  # noqa: S105 - what stands in for a name
 
@@ -87,8 +87,7 @@ class NamedPerson(Rule):
         find = self._recognised if self.model else self._listed
         found = [
             (row, pointer, start, end, re.sub(r"(?<=\w)\w", "*", text[start:end])[:80])
-            for row, pointer, text in read(chunk, texts)
-            for start, end in find(text)
+            for row, pointer, text, (start, end) in found_in(chunk, texts, find)
         ]
         if not found:
             return none()

@@ -10,7 +10,7 @@ from datalint.chunk import Chunk
 from datalint.fingerprint import digest
 from datalint.rule import Fix, Rule, none
 from datalint.turns import as_text
-from datalint_rules.pref.pairs import is_pair
+from datalint_rules.pref.pairs import pair_rows
 
 # What makes two equal prompts different questions, where it stands in columns of its own.
 _MORE = ("system", "instruction", "input", "context", "history", "tools", "documents")
@@ -80,7 +80,7 @@ class ContradictoryPair(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        rows = [row for row, shape in enumerate(chunk.shapes) if is_pair(shape)]
+        rows = pair_rows(chunk)
         if not rows:
             return none()
         said = _said(chunk, rows).filter(pl.col("chosen") != pl.col("rejected"))
@@ -88,7 +88,9 @@ class ContradictoryPair(Rule):
         return said.select(
             "row",
             first=pl.col("chosen") < pl.col("rejected"),
-            pair_key=pl.Series(digest("\0\0".join((more, asked, *sorted(sides))) for more, asked, *sides in pairs)),
+            pair_key=pl.Series(
+                digest("\0\0".join((more, asked, *sorted(sides))).encode() for more, asked, *sides in pairs)
+            ),
         )
 
     def reduce(self, frame: pl.DataFrame) -> pl.DataFrame:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.rule import Fix, Rule
-from datalint_rules.pref.pairs import ending_alike, wholes
+from datalint.rule import Fix, Rule, none
+from datalint_rules.pref.pairs import ending_alike, has_sides, wholes
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,9 @@ class IdenticalPair(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        sides = ending_alike(wholes(chunk), _folded)
+        if not has_sides(chunk):
+            return none()
+        sides = ending_alike(chunk.once(wholes), _folded)
         exact = pl.col("chosen") == pl.col("rejected")
         return sides.filter(exact | (_folded(pl.col("chosen")) == _folded(pl.col("rejected")))).select(
             "row", "pointer", how=pl.when(exact).then(pl.lit("")).otherwise(pl.lit(" but for white space"))

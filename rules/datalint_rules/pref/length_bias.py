@@ -7,7 +7,7 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Rule, Totals, none, option
-from datalint_rules.pref.pairs import answers
+from datalint_rules.pref.pairs import answers, has_sides
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class LengthBias(Rule):
     min_rows: int = option(20, "Fewest pairs that say something about length.")
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        found = answers(chunk)
+        found = chunk.once(answers) if has_sides(chunk) else none()
         if not found.height:
             return none()
         chosen, rejected = (pl.col(side).str.len_chars() for side in ("chosen", "rejected"))

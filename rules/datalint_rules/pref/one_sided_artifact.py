@@ -6,7 +6,7 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Rule, Totals, none, option
-from datalint_rules.pref.pairs import answers
+from datalint_rules.pref.pairs import answers, has_sides
 
 _ENDS = [
     *("</s>", "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<end_of_turn>", "<eos>", "<|end|>"),
@@ -92,9 +92,10 @@ class OneSidedArtifact(Rule):
     min_rows: int = option(10, "Fewest pairs that say something.")
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        found = answers(chunk).unpivot(["chosen", "rejected"], variable_name="side", value_name="text")
+        found = chunk.once(answers) if has_sides(chunk) else none()
         if not found.height:
             return none()
+        found = found.unpivot(["chosen", "rejected"], variable_name="side", value_name="text")
         counted = [
             part.group_by("feature", "value").agg(
                 chosen=(pl.col("side") == "chosen").sum().cast(pl.Int64),

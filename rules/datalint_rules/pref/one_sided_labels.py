@@ -62,6 +62,8 @@ class OneSidedLabels(Rule):
     min_rows: int = option(2, "Fewest rows that are judged.")
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
+        if not any(form.shape.format == "unpaired" for form in chunk.forms):
+            return none()
         label = pl.col("label").str.to_lowercase()
         verdicts = chunk.rows.filter((pl.col("format") == "unpaired") & label.is_in(["true", "false"]))
         return verdicts.group_by(value=label == "true", where="label_at", maintain_order=True).agg(

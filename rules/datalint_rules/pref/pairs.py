@@ -32,6 +32,16 @@ def is_pair(shape: Shape | None) -> bool:
     return shape is not None and shape.format == "preference" and {"chosen", "rejected"} <= shape.fields.keys()
 
 
+def pair_rows(chunk: Chunk) -> list[int]:
+    """The preference rows that have both sides."""
+    return sorted(row for form in chunk.forms if is_pair(form.shape) for row in form.rows)
+
+
+def has_sides(chunk: Chunk) -> bool:
+    """Whether any row has both sides, whatever its format: in most datasets none has."""
+    return any({"chosen", "rejected"} <= form.shape.fields.keys() for form in chunk.forms)
+
+
 def wholes(chunk: Chunk) -> pl.DataFrame:
     """One line a preference row: row, chosen, rejected (all of a side as one text), pointer (to what is rejected)."""
     said = pl.concat_str("role", "content", "calls", "reasoning", separator="\0", ignore_nulls=True)

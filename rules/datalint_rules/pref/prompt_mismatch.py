@@ -8,7 +8,7 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Found, Rule, option
-from datalint_rules.pref.pairs import is_pair
+from datalint_rules.pref.pairs import pair_rows
 from datalint_rules.pref.prompts import Columns, columns_of, divided, fault_of
 
 _SCHEMA: dict[str, Any] = {
@@ -119,8 +119,9 @@ class PromptMismatch(Rule):
     def map(self, chunk: Chunk) -> pl.DataFrame:
         found = []
         # Sides are nested values of several forms; only preference rows are looked at.
-        for row, (value, shape) in enumerate(zip(chunk.values, chunk.shapes, strict=True)):
-            if value is None or shape is None or not is_pair(shape):
+        for row in pair_rows(chunk):
+            value, shape = chunk.values[row], chunk.shapes[row]
+            if value is None or shape is None:
                 continue
             names = columns_of(value, shape)
             fault = fault_of(value, names, self.min_words)

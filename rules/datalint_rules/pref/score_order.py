@@ -1,6 +1,7 @@
 """PREF007."""
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -8,7 +9,7 @@ import polars as pl
 from datalint.chunk import Chunk
 from datalint.location import pointer
 from datalint.rule import Fix, Rule, option
-from datalint_rules.pref.pairs import is_pair
+from datalint_rules.pref.pairs import is_pair, pair_rows
 from datalint_rules.pref.scores import flipped, scores_of
 
 _SCHEMA = {"row": pl.UInt32, "pointer": pl.String, "what": pl.String, "fix_kind": pl.String, "fix_safety": pl.String}
@@ -119,10 +120,12 @@ class ScoreOrder(Rule):
         found: list[tuple[Any, ...]] = []
         named = (self.chosen_column, self.rejected_column) if self.chosen_column and self.rejected_column else None
         # Scores stand in columns that no frame has.
-        for row, (value, shape) in enumerate(zip(chunk.values, chunk.shapes, strict=True)):
-            if value is None or shape is None:
+        several = [form.rows for form in chunk.forms if issubclass(form.types.get("completions", str), list)]
+        for row in sorted({*pair_rows(chunk), *chain.from_iterable(several)}):
+            value, shape = chunk.values[row], chunk.shapes[row]
+            if value is None:
                 continue
-            if is_pair(shape):
+            if shape is not None and is_pair(shape):
                 scores = scores_of(value, shape, named)
                 if scores is not None and scores.chosen <= scores.rejected:
                     verb = "as much as" if scores.chosen == scores.rejected else "less than"

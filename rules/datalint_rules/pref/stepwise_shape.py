@@ -50,12 +50,12 @@ class StepwiseShape(Rule):
     def map(self, chunk: Chunk) -> pl.DataFrame:
         # The labels of a row are in no frame; only stepwise rows are looked at.
         found = []
-        for row, (value, shape) in enumerate(zip(chunk.values, chunk.shapes, strict=True)):
-            if value is None or shape is None or shape.format != "stepwise":
-                continue
+        for shape, _, rows in chunk.forms:
             column = shape.fields.get("labels", "")
-            steps, labels = value.get(shape.fields.get("completions", "")), value.get(column)
-            if isinstance(steps, list) and isinstance(labels, list) and len(steps) != len(labels):
-                found.append((row, "/" + escape(column), len(steps), len(labels)))
+            for row in rows if shape.format == "stepwise" else ():
+                value = chunk.values[row] or {}
+                steps, labels = value.get(shape.fields.get("completions", "")), value.get(column)
+                if isinstance(steps, list) and isinstance(labels, list) and len(steps) != len(labels):
+                    found.append((row, "/" + escape(column), len(steps), len(labels)))
         schema = {"row": pl.UInt32, "pointer": pl.String, "steps": pl.Int64, "labels": pl.Int64}
         return pl.DataFrame(found, schema=schema, orient="row")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.rule import Fix, Rule
-from datalint_rules.pref.pairs import ending_alike, wholes
+from datalint.rule import Fix, Rule, none
+from datalint_rules.pref.pairs import ending_alike, has_sides, wholes
 
 # Marks that end, part or quote; the other punctuation (#, /, %, @, _) tells C# from C and a/b from ab.
 _MARKS = re.compile(r"[\s.,;:!?…'\"“”‘’«»„‚()\[\]\-‐–—¿¡。，、；：！？「」『』（）【】《》]+|\*\*")
@@ -71,7 +71,9 @@ class TrivialPair(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        sides = ending_alike(wholes(chunk), _bare)
+        if not has_sides(chunk):
+            return none()
+        sides = ending_alike(chunk.once(wholes), _bare)
         differ = pl.col("chosen") != pl.col("rejected")
         alike = sides.filter(differ & (_bare(pl.col("chosen")) == _bare(pl.col("rejected"))))
         # Only what survives the coarse comparison comes here.

@@ -11,6 +11,7 @@ import polars as pl
 from datalint.chunk import Chunk
 from datalint.location import replace, resolve
 from datalint.rule import Fix, Found, Rule, none
+from datalint_rules.txt.visible import foreign
 
 _SHOWN = 80
 _SUSPECT = "[\U000e0000-\U000e007f\u202a-\u202e\u2066-\u2069]"
@@ -88,7 +89,7 @@ class HiddenInstructions(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        some = chunk.texts.filter(pl.col("text").str.contains(_SUSPECT))
+        some = chunk.once(foreign).filter(pl.col("text").str.contains(_SUSPECT))
         found = [
             {"row": row, "pointer": pointer, **line}
             for row, pointer, text in some.select("row", "pointer", "text").iter_rows()

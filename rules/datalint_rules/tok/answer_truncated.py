@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from datalint.chunk import Chunk
+from datalint.profiles import Profile
 from datalint.rule import Fix, Rule, Sample, none
-from datalint.training import TrainedText
+from datalint.tokens import Encoded
+from datalint.training import TrainedText, as_trained, kept_tokens, trained_tokens
+from datalint_rules.tok.lengths import too_long
 
 _WORDS = (
     '{"version": "1.0", "added_tokens": [], "pre_tokenizer": {"type": "WhitespaceSplit"}, '
@@ -31,6 +35,12 @@ def _talk(*contents: str) -> list[dict[str, Any]]:
 
 
 _NOTHING = "no trained token is left"
+_KEEPS = {
+    "keep-start": "keeps the first {:,}",
+    "keep-end": "keeps the last {:,}",
+    "drop": "drops rows of more than {:,}",
+    "by-turn": "shortens the turns to {:,}",
+}
 
 
 @dataclass(frozen=True)
@@ -38,10 +48,12 @@ class AnswerTruncated(Rule):
     """The trainer's cut takes away the answer, or its end.
 
     ## What it does
-    Tokenizes each row as the trainer does, cuts it at `--max-length` keeping the start, and looks at what is
-    left of what the loss sees (`--loss`): nothing is an error; a last answer without its end is a warning.
-    Rows with message lists are rendered by the chat template, others are prompt and completion, or the text.
-    Rows of no more bytes than `--max-length` need no tokenizing.
+    Tokenizes each row as the trainer does, cuts it at `--max-length`, and looks at what is left of what the loss
+    sees (`--loss`): nothing is an error; a last answer without its end is a warning. Rows with message lists are
+    rendered by the chat template, others are prompt and completion, or the text. The start of a row is kept, unless
+    the profile says that the trainer keeps the end (where an answer always has its end), drops the row, shortens each
+    turn, or loses nothing. An end token that the profile's trainer appends is cut like any other. Rows of no more
+    bytes than `--max-length` need no tokenizing.
 
     ## Why is this bad?
     Trainers skip a row without trained tokens in silence, or fail on a loss that is not a number; an answer
@@ -62,7 +74,7 @@ class AnswerTruncated(Rule):
 
     code, name = "TOK002", "answer-truncated"
     severity = "error"
-    message = "{what}: {tokens} tokens, the trainer keeps the first {limit}"
+    message = "{what}: {tokens} tokens, the trainer {keeps}"
     fix = Fix("drop", "unsafe")
     fix_title = "drops rows without a trained token"
     needs = ("tokenizer", "max-length")
@@ -71,37 +83,45 @@ class AnswerTruncated(Rule):
         _sample(_talk("a", "b", "c d e f g h i")),
         _sample([{"prompt": "a b c d e f g h i j", "completion": " k"}]),
         _sample([{"text": "a b c d e f g h i j k"}]),
+        _sample(_talk("a", "b", "c d e f g h i"), profile="axolotl"),
     ]
     good = [
         _sample(_talk("a", "b", "c")),
         _sample(_talk("a", "b", "a-long-word-that-has-more-bytes-than-the-limit")),
         _sample([{"prompt": "a b c d e f g h i", "completion": " j"}]),
+        _sample(_talk("a b c d e f g h", "q", "r"), profile="mistral-finetune"),
+        _sample([{"prompt": "a b c d e f g h i j", "completion": " k"}], profile="llamafactory"),
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
         """Rows that the cut hurts."""
-        tokenizer, limit = chunk.target.tokenizer, chunk.target.max_length
-        if tokenizer is None or limit is None:
+        tokenizer, limit, trainer = chunk.target.tokenizer, chunk.target.max_length, chunk.target.trainer
+        if tokenizer is None or limit is None or trainer.cut == "none":
             return none()
-        texts = chunk.trained
+        texts = [as_trained(text, chunk.target) for text in chunk.trained]
+        long = [texts[place] for place in too_long(tokenizer, [(text.text, text.plain) for text in texts], limit)]
         found = []
         for plain in (True, False):
-            some = [t for t in texts if t.plain == plain and not tokenizer.fits(t.text, limit, added=plain)]
-            encoded = tokenizer.encode([t.text for t in some], add_special_tokens=plain)
+            some = [text for text in long if text.plain == plain]
+            encoded = tokenizer.encode([text.text for text in some], add_special_tokens=plain)
             for text, tokens in zip(some, encoded, strict=True):
-                kept = max((end for _, end in tokens.offsets[:limit]), default=0)
-                what = _hurt(text, kept) if len(tokens.ids) > limit else None
-                if what is not None:
-                    fault = ("error", "drop", text.first) if what == _NOTHING else ("warning", None, text.last)
-                    found.append((text.row, what, len(tokens.ids), limit, *fault))
-        names = ("row", "what", "tokens", "limit", "severity", "fix_kind", "pointer")
-        types = (pl.UInt32, pl.String, pl.Int64, pl.Int64, pl.String, pl.String, pl.String)
+                fault = _hurt(text, tokens, limit, trainer)
+                if fault is not None:
+                    found.append((text.row, *fault, len(tokens.spans), limit, _KEEPS[trainer.cut].format(limit)))
+        names = ("row", "what", "severity", "fix_kind", "pointer", "tokens", "limit", "keeps")
+        types = (pl.UInt32, pl.String, pl.String, pl.String, pl.String, pl.Int64, pl.Int64, pl.String)
         frame = pl.DataFrame(found, schema=dict(zip(names, types, strict=True)), orient="row")
         # Both sides of a preference row can be too long: the worse one counts.
         return frame.sort("row", "severity").unique("row", keep="first", maintain_order=True)
 
 
-def _hurt(text: TrainedText, kept: int) -> str | None:
-    if min(start for start, _ in text.spans) >= kept:
-        return _NOTHING
-    return f"the end of the {text.tail} is cut" if text.spans[-1][1] > kept else None
+def _hurt(text: TrainedText, tokens: Encoded, limit: int, trainer: Profile) -> tuple[str, str, str | None, str] | None:
+    """What, severity, kind of the fix, and place; None where the cut takes no answer or end of it."""
+    trained = np.flatnonzero(trained_tokens(tokens.spans, text.spans))
+    left = trained[kept_tokens(tokens.spans, text.spans, limit, trainer.cut)[trained]]
+    if not left.size:
+        what = f"{_NOTHING}, and the row is left out in silence" if trainer.drops_untrained else _NOTHING
+        return what, "error", "drop", text.first
+    if left[-1] < trained[-1]:
+        return f"the end of the {text.tail} is cut", "warning", None, text.last
+    return None

@@ -84,22 +84,26 @@ class CallAsText(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        # Contents that are lists have their texts a level further down.
-        texts = chunk.texts_with(self.literals).with_columns(turn=pl.col("pointer").str.replace(r"/\d+/text$", ""))
-        turns = chunk.turns.filter((pl.col("role") == "assistant") & (pl.col("field") != "rejected"))
-        turns = turns.filter(pl.col("said") != "function_call").select("row", "pointer")
-        some = texts.join(
-            turns, left_on=["row", "turn"], right_on=["row", "pointer"], how="semi", maintain_order="left"
-        )
         found = [
             {"row": row, "pointer": pointer, "start": span[0], "end": span[1], "preview": _cut(text[span[0] :])}
-            for row, pointer, text in some.select("row", "pointer", "text").iter_rows()
+            for row, pointer, text in self._said(chunk).select("row", "pointer", "text").iter_rows()
             if (span := _call_in(text)) is not None
         ]
-        calling = chunk.turns.filter(pl.col("calls").is_not_null())["row"]
+        calling = chunk.turns["row"].filter(chunk.turns["calls"].is_not_null())
         # A line without a pointer: there are calls in their own place in this dataset.
         marks = [{"row": calling[0], "pointer": None}] if len(calling) else []
         return pl.DataFrame([*found, *marks], infer_schema_length=None) if found or marks else none()
+
+    def _said(self, chunk: Chunk) -> pl.DataFrame:
+        """Those of the chunk's texts that an assistant says and that may hold a call."""
+        texts = chunk.texts_with(self.literals)
+        if texts.is_empty():
+            return texts
+        # Contents that are lists have their texts a level further down.
+        texts = texts.with_columns(turn=pl.col("pointer").str.replace(r"/\d+/text$", ""))
+        turns = chunk.turns.filter((pl.col("role") == "assistant") & (pl.col("field") != "rejected"))
+        turns = turns.filter(pl.col("said") != "function_call").select("row", turn="pointer")
+        return texts.join(turns, on=["row", "turn"], how="semi", maintain_order="left")
 
     def finish(self, frame: pl.DataFrame, totals: Totals) -> pl.DataFrame:
         if frame["pointer"].null_count() in (0, frame.height):

@@ -7,14 +7,15 @@ of rows that have no messages. Nothing here changes a row.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.formats import Shape
+from datalint.formats import UNKNOWN, Shape
 from datalint.source.brackets import depth_of
 from datalint.source.strict import MAX_DEPTH
 from datalint.turns import ROLES, as_text, content_text, escape
@@ -47,8 +48,7 @@ class Tool(NamedTuple):
     @property
     def name(self) -> str | None:
         """The name that calls use."""
-        name = self.function.get("name")
-        return name if isinstance(name, str) and name else None
+        return _text(self.function.get("name")) or None
 
     @property
     def schema(self) -> Any:
@@ -94,16 +94,13 @@ class Message(NamedTuple):
     broken: bool = False
 
 
-_Decoded = tuple[list[Any], tuple[Tool, ...]] | None
-
-
 def loads(text: str) -> Any:
     """JSON text as Python's json.loads takes it, if no deeper than a row may be.
 
     Raises NotJsonError with a reason of one line.
     """
-    opening = text.count("{") + text.count("[")  # as many levels at most
-    if opening > MAX_DEPTH and depth_of(text.encode("utf-8", "replace")) > MAX_DEPTH:
+    levels = text.count("{") + text.count("[")  # at most
+    if levels > MAX_DEPTH and depth_of(text.encode("utf-8", "replace")) > MAX_DEPTH:
         raise NotJsonError(f"nested more than {MAX_DEPTH} levels deep")
     try:
         return msgspec.json.decode(text)
@@ -131,30 +128,19 @@ def arguments_of(call: Call) -> Any:
     return {} if value is None else value
 
 
-def with_tools(chunk: Chunk) -> Iterator[tuple[int, Tools]]:
-    """Rows that declare tools. Equal texts are decoded once: most rows of a file declare the same."""
-    names = tuple(name for name in (chunk.columns.get("tools"), *COLUMNS) if name)
-    known: dict[str, _Decoded] = {}
-    # One look-up a row and column: no view has the tools.
-    for row, (value, shape) in enumerate(zip(chunk.values, chunk.shapes, strict=True)):
-        if value is None or shape is None:
-            continue
-        for pointer, cell in _cells(value, shape, names):
-            tools = _tools(cell, pointer, known)
-            if tools is not None:
-                yield row, tools
-                break
+def with_tools(chunk: Chunk) -> ItemsView[int, Tools]:
+    """Rows that declare tools."""
+    return chunk.once(_with_tools).items()
 
 
-def with_calls(chunk: Chunk) -> Iterator[tuple[int, list[list[Message]]]]:
+def with_calls(chunk: Chunk) -> ItemsView[int, list[list[Message]]]:
     """Rows with calls or results, each with its conversations: one, or two where an answer was chosen."""
-    turns = chunk.turns
-    rows = set(turns.filter(pl.col("calls").is_not_null() | (pl.col("role") == "tool"))["row"])
-    rows |= {row for row, value in enumerate(chunk.values) if value and ANSWERS in value and "tools" in value}
-    for row in sorted(rows):
-        value, shape = chunk.values[row], chunk.shapes[row]
-        if value is not None and shape is not None:
-            yield row, talks_of(value, shape)
+    return chunk.once(_with_calls).items()
+
+
+def distinct(talks: Iterable[Iterable[Message]]) -> list[Call]:
+    """The calls of some conversations, each once."""
+    return list({call.pointer + (call.inside or ""): call for talk in talks for m in talk for call in m.calls}.values())
 
 
 def talks_of(row: Mapping[str, Any], shape: Shape) -> list[list[Message]]:
@@ -171,6 +157,26 @@ def talks_of(row: Mapping[str, Any], shape: Shape) -> list[list[Message]]:
     return [talk for talk in talks if talk]
 
 
+def _with_tools(chunk: Chunk) -> dict[int, Tools]:
+    names = [name for name in (chunk.columns.get("tools"), *COLUMNS) if name]
+    # Tools have a column, or stand in a message, which is then no plain one.
+    rows = {row for form in chunk.forms if not form.types.keys().isdisjoint(names) for row in form.rows}
+    read = lru_cache(maxsize=None)(_tools)  # most rows of a file declare the same text
+    found = {}
+    for row in sorted(rows.union(chunk.odd)):
+        cells = _cells(chunk.values[row] or {}, chunk.shapes[row] or UNKNOWN, names)
+        tools = (read(pointer, cell) if isinstance(cell, str) else _tools(pointer, cell) for pointer, cell in cells)
+        if first := next(filter(None, tools), None):
+            found[row] = first
+    return found
+
+
+def _with_calls(chunk: Chunk) -> dict[int, list[list[Message]]]:
+    rows = {row for form in chunk.forms if {ANSWERS, "tools"} <= form.types.keys() for row in form.rows}
+    rows.update(chunk.turns.filter(pl.col("calls").is_not_null() | (pl.col("role") == "tool"))["row"])
+    return {row: talks_of(chunk.values[row] or {}, chunk.shapes[row] or UNKNOWN) for row in sorted(rows)}
+
+
 def _cells(row: Mapping[str, Any], shape: Shape, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
     for name in names:
         if row.get(name):
@@ -182,32 +188,27 @@ def _cells(row: Mapping[str, Any], shape: Shape, names: Sequence[str]) -> Iterat
             yield f"/{escape(column)}/{index}/tools", message["tools"]
 
 
-def _tools(cell: Any, pointer: str, known: dict[str, _Decoded]) -> Tools | None:
-    if not isinstance(cell, str):
-        items = _listed(cell)
-        return None if items is None else Tools(pointer, items, None, _each(items, pointer))
-    if cell not in known:
-        try:
-            items = _listed(loads(cell))
-        except NotJsonError:
-            items = None
-        known[cell] = None if items is None else (items, _each(items, None))
-    found = known[cell]
-    return found and Tools(pointer, found[0], cell, tuple(tool._replace(pointer=pointer) for tool in found[1]))
+def _tools(pointer: str, cell: Any) -> Tools | None:
+    text = cell if isinstance(cell, str) else None
+    try:
+        items = _listed(cell if text is None else loads(text))
+    except NotJsonError:
+        return None
+    return Tools(pointer, items, text, _each(items, pointer, inside=text is not None)) if items else None
 
 
 def _listed(cell: Any) -> list[Any] | None:
-    """A cell as a list of tools; None if it is none: any column may be called tools."""
+    """A cell as a list of tools, never empty; None if it is none: any column may be called tools."""
     items = [cell] if isinstance(cell, dict) and ("name" in cell or isinstance(cell.get("function"), dict)) else cell
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         return None
     return items if any(key in item for item in items for key in _LOOKS) else None
 
 
-def _each(items: list[Any], pointer: str | None) -> tuple[Tool, ...]:
+def _each(items: list[Any], pointer: str, *, inside: bool) -> tuple[Tool, ...]:
     found = []
     for index, item in enumerate(items):
-        where = "" if pointer is None else f"{pointer}/{index}"
+        where = pointer if inside else f"{pointer}/{index}"
         kind, inner = item.get("type"), item.get("function")
         if isinstance(inner, dict):
             found.append(Tool(where, "untyped" if kind is None else "wrapped", inner))
@@ -239,8 +240,7 @@ def _message(item: Mapping[str, Any], pointer: str) -> Message:
     if said == "function_call" and isinstance(content, str) and not item.get("tool_calls"):
         calls = _said(content, content_at)
         return Message(role, pointer, content_at, content, calls or (), broken=calls is None)
-    names = item.get("tool_call_id")
-    answers = names if isinstance(names, str) and names else None
+    answers = _text(item.get("tool_call_id")) or None
     return Message(role, pointer, content_at, content, tuple(_calls(item, pointer)), answers)
 
 
@@ -251,17 +251,11 @@ def _said(text: str, pointer: str) -> tuple[Call, ...] | None:
         value = loads(text[thought.end() :] if thought else text)
     except NotJsonError:
         return None
-    calls = value if isinstance(value, list) else [value]
+    whole = None if thought else text
+    places = [(f"/{index}", call) for index, call in enumerate(value)] if isinstance(value, list) else [("", value)]
     return tuple(
-        Call(
-            pointer,
-            pointer,
-            f"/{index}/arguments" if isinstance(value, list) else "/arguments",
-            call["name"] if isinstance(call["name"], str) else None,
-            call.get("arguments"),
-            text=None if thought else text,
-        )
-        for index, call in enumerate(calls)
+        Call(pointer, pointer, f"{at}/arguments", _text(call["name"]), call.get("arguments"), None, whole)
+        for at, call in places
         if isinstance(call, dict) and "name" in call
     )
 
@@ -278,15 +272,12 @@ def _calls(item: Mapping[str, Any], pointer: str) -> Iterator[Call]:
 def _call(call: Mapping[str, Any], pointer: str) -> Call:
     inner = call.get("function")
     function, where = (inner, f"{pointer}/function") if isinstance(inner, dict) else (call, pointer)
-    name, identity = function.get("name"), call.get("id")
-    return Call(
-        pointer,
-        f"{where}/arguments",
-        None,
-        name if isinstance(name, str) else None,
-        function.get("arguments"),
-        identity if isinstance(identity, str) and identity else None,
-    )
+    name, identity = _text(function.get("name")), _text(call.get("id")) or None
+    return Call(pointer, f"{where}/arguments", None, name, function.get("arguments"), identity)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _answered(row: Mapping[str, Any]) -> tuple[Call, ...]:

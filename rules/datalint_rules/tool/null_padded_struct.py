@@ -9,7 +9,7 @@ import polars as pl
 from datalint.chunk import Chunk
 from datalint.location import parts, pointer, replace, resolve
 from datalint.rule import Fix, Found, Rule, Totals, none
-from datalint_rules.tool.calls import Call, NotJsonError, Tools, dumps_like, loads, with_calls, with_tools
+from datalint_rules.tool.calls import Call, NotJsonError, Tools, distinct, dumps_like, loads, with_calls, with_tools
 from datalint_rules.tool.schema import MAX_DEPTH, kind_of, takes_null
 
 _SHOWN = 60
@@ -108,9 +108,7 @@ class NullPaddedStruct(Rule):
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
         tools = dict(with_tools(chunk))
-        calls = {
-            row: _distinct(call for talk in talks for m in talk for call in m.calls) for row, talks in with_calls(chunk)
-        }
+        calls = {row: distinct(talks) for row, talks in with_calls(chunk)}
         # The bytes of a row tell at once that it has no null; where Arrow padded, nearly every row has some.
         rows = [row for row in sorted(tools.keys() | calls.keys()) if b"null" in chunk.raw(row)]
         nulls = [(*line, None) for row in rows for line in _nulls(row, tools.get(row), calls.get(row, []))]
@@ -168,10 +166,6 @@ class _Key(NamedTuple):
     path: str
     value: Any
     schema: Any  # of the object that has the key; None: not known
-
-
-def _distinct(calls: Iterator[Call]) -> list[Call]:
-    return list({call.pointer + (call.inside or ""): call for call in calls}.values())
 
 
 def _keys(value: Any, at: str = "", path: str = "", schema: Any = None, depth: int = 0) -> Iterator[_Key]:

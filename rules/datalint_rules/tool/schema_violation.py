@@ -9,7 +9,7 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Rule, none, option
-from datalint_rules.tool.calls import Call, NotJsonError, Tools, arguments_of, with_calls, with_tools
+from datalint_rules.tool.calls import Call, NotJsonError, Tools, arguments_of, distinct, with_calls, with_tools
 from datalint_rules.tool.schema import kind_of, problems
 
 _SHOWN = 100
@@ -91,8 +91,8 @@ class SchemaViolation(Rule):
         found: list[dict[str, Any]] = []
         for row, talks in with_calls(chunk) if declared else ():
             if row in declared:
-                calls = {call.pointer + (call.inside or ""): call for talk in talks for m in talk for call in m.calls}
-                found += [{"row": row, **line} for call in calls.values() for line in self._broken(call, declared[row])]
+                lines = (line for call in distinct(talks) for line in self._broken(call, declared[row]))
+                found += [{"row": row, **line} for line in lines]
         return pl.DataFrame(found, infer_schema_length=None) if found else none()
 
     def _broken(self, call: Call, tools: Tools) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,7 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Rule, Totals, none
-from datalint_rules.tool.calls import Message, with_calls, with_tools
+from datalint_rules.tool.calls import Message, distinct, with_calls, with_tools
 
 _SHOWN = 60
 _TOOL = {"type": "function", "function": {"name": "get_weather", "description": "Weather.", "parameters": {}}}
@@ -85,9 +85,8 @@ class UndeclaredTool(Rule):
         declared = {row: names for row, names in declared.items() if names}
         found: list[dict[str, Any]] = []
         for row, talks in with_calls(chunk):
-            calls = {call.pointer + (call.inside or ""): call for talk in talks for m in talk for call in m.calls}
             names = declared.get(row)
-            for call in calls.values():
+            for call in distinct(talks):
                 if call.name is not None and (
                     not _names(talks, call.name) if names is None else call.name not in names
                 ):

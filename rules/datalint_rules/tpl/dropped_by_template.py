@@ -6,10 +6,8 @@ from typing import Any
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.conversation import Dialogue
 from datalint.rule import Rule, Sample, none
-from datalint.tokens import Conversation, Rendered, render_rows
-from datalint_rules.tpl.parts import Part, form_of, parts_of, shows
+from datalint_rules.tpl.parts import losses
 
 _CHATML = (
     "{% for m in messages %}{% if m.role in ['system', 'user', 'assistant'] %}"
@@ -89,38 +87,9 @@ class DroppedByTemplate(Rule):
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
         """A finding for each content, call or result that is not in the render."""
-        shown = [(dialogue, result.text) for dialogue, result in chunk.rendered if isinstance(result, Rendered)]
-        if not shown:
-            return none()
-        seen = [(dialogue, *parts_of(dialogue), text) for dialogue, text in shown]
-        lost = [{part.key for part in parts if not shows(text, part)} for _, parts, _, text in seen]
-        # One tagged conversation of each form tells what the template drops; rows where that would be news are
-        # tagged themselves, since templates also look into texts.
-        first = {form_of(dialogue): number for number, (dialogue, _) in reversed(list(enumerate(shown)))}
-        dropped = dict(zip(first, _dropped(chunk, [seen[number] for number in first.values()]), strict=True))
-        doubtful = [n for n, (dialogue, _) in enumerate(shown) if dropped[form_of(dialogue)] - lost[n]]
-        for number, keys in zip(doubtful, _dropped(chunk, [seen[n] for n in doubtful]), strict=True):
-            lost[number] |= keys
         found = [
-            (dialogue.row, part.pointer, part.what)
-            for (dialogue, parts, _, _), keys in zip(seen, lost, strict=True)
-            for part in parts
-            # A call that is dropped takes its arguments along.
-            if part.key in keys and not (len(part.key) > 2 and part.key[:2] in keys)
+            (dialogue.row, part.pointer, part.what) for dialogue, part in chunk.once(losses) if part.thought is None
         ]
         schema = {"row": pl.UInt32, "pointer": pl.String, "what": pl.String}
         # Both sides of a preference row hold its prompt.
         return pl.DataFrame(found, schema=schema, orient="row").unique(maintain_order=True) if found else none()
-
-
-def _dropped(chunk: Chunk, seen: list[tuple[Dialogue, list[Part], Conversation, str]]) -> list[set[tuple[Any, ...]]]:
-    """Keys of the parts whose tags are not in the render of the tagged conversation; none where that raises."""
-    template = chunk.target.template
-    assert template is not None
-    renders = render_rows(template, [tagged for _, _, tagged, _ in seen])
-    return [
-        {part.key for part in parts if part.tag is not None and part.tag not in result.text}
-        if isinstance(result, Rendered)
-        else set()
-        for (_, parts, _, _), result in zip(seen, renders, strict=True)
-    ]

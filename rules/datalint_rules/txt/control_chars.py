@@ -1,7 +1,7 @@
 """TXT003."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +9,13 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Found, Rule, none
-from datalint_rules.txt.visible import mended, read_texts
+from datalint_rules.txt.visible import foreign, mended, read_texts
 
 _C0 = "".join(map(chr, [*range(9), 11, 12, *range(14, 32), 127]))
 _C0_CHAR, _LOST_CHAR = re.compile(f"[{re.escape(_C0)}]"), re.compile("[\x80-\x9f\ufffd]")
-# A set of bytes, faster by itself than with the literals of all rules.
-_ANY = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}\x{fffd}]"
+# Sets of up to ten characters each: Rust's expressions look for those many bytes at a time.
+_C0_ANY = r"[\x00-\x08]|[\x0b\x0c\x0e-\x15]|[\x16-\x1f]|\x7f"
+_LOST_ANY = r"[\x{80}-\x{9f}\x{fffd}]"
 # Control sequences of a terminal (ECMA-48: CSI, and OSC as xterm ends it), or one character.
 _CONTROL = re.compile(rf"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[{re.escape(_C0)}]")
 # LaTeX whose backslash and first letter were read as an escape: "\frac" in JSON or in a string of code.
@@ -79,16 +80,15 @@ class ControlChars(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        some = chunk.texts.filter(pl.col("text").str.contains(_ANY))
-        some = read_texts(chunk, some).select("row", "pointer", "text")
         found = []
-        for row, pointer, text in some.iter_rows():
-            if places := [char.start() for char in _C0_CHAR.finditer(text)]:
-                # A text of nothing else would be an empty one.
-                kind = "rewrite" if _without_c0(text).strip() else None
-                found.append((row, pointer, places, "control characters", _names(text, places), kind, "safe"))
-            places = [char.start() for char in _LOST_CHAR.finditer(text)]
-            if places and not any(turn.content and _SUBJECT.search(turn.content) for turn in chunk.turn_lists[row]):
+        for row, pointer, text in _holding(chunk, chunk.texts, _C0_ANY):
+            places = [char.start() for char in _C0_CHAR.finditer(text)]
+            # A text of nothing else would be an empty one.
+            kind = "rewrite" if _without_c0(text).strip() else None
+            found.append((row, pointer, places, "control characters", _names(text, places), kind, "safe"))
+        for row, pointer, text in _holding(chunk, chunk.once(foreign), _LOST_ANY):
+            if not any(turn.content and _SUBJECT.search(turn.content) for turn in chunk.turn_lists[row]):
+                places = [char.start() for char in _LOST_CHAR.finditer(text)]
                 kind = "rewrite" if _without_lost(text).strip() else None
                 found.append((row, pointer, places, "unreadable characters", _names(text, places), kind, "unsafe"))
         if not found:
@@ -102,6 +102,12 @@ class ControlChars(Rule):
         lost = [one for one in found if one.args["what"] == "unreadable characters"]
         row = mended(row, [one for one in found if one not in lost], _without_c0)
         return mended(row, lost, _without_lost)
+
+
+def _holding(chunk: Chunk, texts: pl.DataFrame, pattern: str) -> Iterator[tuple[int, str, str]]:
+    """Row, pointer and text of those of some texts that a model reads and that match."""
+    some = read_texts(chunk, texts.filter(pl.col("text").str.contains(pattern)))
+    return some.select("row", "pointer", "text").iter_rows()
 
 
 def _without_c0(text: str) -> str:

@@ -90,12 +90,10 @@ class MergedTurns(Rule):
         found = []
         for row, turns in talks(chunk, chunk.texts_with(self.literals)["row"].to_list()):
             for number, turn in enumerate(turns):
-                question = asked(turns, number)
-                if turn.role != "assistant" or not turn.content or not question:
-                    continue
-                text = text_at(chunk.values[row], turn.pointer)
+                text = text_at(chunk.values[row], turn.pointer) if turn.role == "assistant" and turn.content else None
                 label = None if text is None else _label(text)
-                if text is None or label is None or _DIALOGUE.search(question):
+                question = asked(turns, number) if label else ""
+                if text is None or label is None or not question or _DIALOGUE.search(question):
                     continue
                 kind = "rewrite" if text[: label.start()].strip() else None
                 found.append((row, turn.pointer, label.start(), label.end(), cut(text[label.start() :], 40), kind))

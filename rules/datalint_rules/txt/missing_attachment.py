@@ -18,11 +18,14 @@ _FILE = (
     r"chart|graph|diagram|map|table|data ?set|slides?|presentation|invoice|receipt|contract|form|code|log)s?"
 )
 _IMAGE = rf"{_PICTURE}s?"
-_SAYS = re.compile(
-    # <Picture Attached>, [insert image here], (see attached file)
+# <Picture Attached>, [insert image here]
+_BRACKETED = (
     rf"[<\[(][ \t]*(?:(?:see|insert|the|an?|your|please|upload(?:ed)?|attach(?:ed)?)[ \t]+)*{_FILE}[ \t]+"
     r"(?:is[ \t]+)?(?:attached|here|below|enclosed|uploaded|included)[ \t]*[>\])]"
-    rf"|[<\[(][ \t]*(?:see[ \t]+)?(?:the[ \t]+)?attached(?:[ \t]+\w+)?[ \t]+{_FILE}[ \t]*[>\])]"
+)
+_SAID = (
+    # (see attached file)
+    rf"[<\[(][ \t]*(?:see[ \t]+)?(?:the[ \t]+)?attached(?:[ \t]+\w+)?[ \t]+{_FILE}[ \t]*[>\])]"
     rf"|\b(?:the|this|these|my|an|in|see)[ \t]+attached[ \t]+(?:\w+[ \t]+)?{_FILE}\b"
     rf"|\bI(?:'ve|’ve|[ \t]+have)?[ \t]+(?:just[ \t]+)?(?:attached|uploaded)[ \t]+"
     rf"(?:the|an?|my|this|some|two|three)[ \t]+(?:\w+[ \t]+)?{_FILE}\b"
@@ -30,10 +33,10 @@ _SAYS = re.compile(
     r"(?:[ \t]+(?:below|here|above))?[ \t]*(?:[.!?:)\]>]|$)"
     rf"|\b(?:the|this|following)[ \t]+(?:\w+[ \t]+)?{_IMAGE}[ \t]+(?:below|above|shown here)\b"
     r"|\b(?:in|from|see|to|using|on)[ \t]+the[ \t]+(?:figure|diagram|drawing)[ \t]+(?:below|above|shown)\b"
-    r"|见附件|附件中的|附件里的|上传的(?:图片|文件|照片)|(?:如|见|看)(?:下图|上图|附图)",
-    re.IGNORECASE | re.MULTILINE,
+    r"|见附件|附件中的|附件里的|上传的(?:图片|文件|照片)|(?:如|见|看)(?:下图|上图|附图)"
 )
-_LITERALS = ["attached", "uploaded", "below", "above", "enclosed", "here", "included", "附件", "上传的", "下图", "上图"]
+_SAYS = re.compile(f"{_BRACKETED}|{_SAID}", re.IGNORECASE | re.MULTILINE)
+_LITERALS = ["attached", "uploaded", "below", "above", "shown", "附件", "上传的", "下图", "上图"]  # of what is said
 _LONGEST = 600  # characters of a prompt; longer ones bring what they speak of along as text
 _URL = r"^\s*<?(?:https?://|www\.)[^\s<>]+>?\s*$"
 # Somebody else's letter may well have an attachment.
@@ -148,12 +151,15 @@ class MissingAttachment(Rule):
         text = pl.col("content").str
         user = (pl.col("role") == "user") & (pl.col("field") != "text")
         short = chunk.turns.filter(user & (text.len_chars() <= _LONGEST))
-        says = text.contains_any(_LITERALS, ascii_case_insensitive=True)
-        suspects = pl.concat(
-            [short.filter(says).filter(text.contains(f"(?im){_SAYS.pattern}")), short.filter(text.contains(_URL))]
+        may_say = short.filter(text.contains_any(_LITERALS, ascii_case_insensitive=True))
+        # A search for brackets is fast by itself.
+        suspects = (
+            may_say.filter(text.contains(f"(?im){_SAID}")),
+            short.filter(text.contains(f"(?i){_BRACKETED}")),
+            short.filter(text.contains(_URL)),
         )
         found = []
-        for row, turns in talks(chunk, suspects["row"].to_list()):
+        for row, turns in talks(chunk, [row for some in suspects for row in some["row"]]):
             for turn in turns:
                 what = _missing(turns, turn) if turn.role == "user" and turn.field != "text" else None
                 if what and not _brings(chunk.values[row]) and not any(t.calls or t.role == "tool" for t in turns):

@@ -9,16 +9,14 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Found, Rule, none
-from datalint.turns import Turn
-from datalint_rules.txt.visible import cut, mended, read_texts
+from datalint_rules.txt.visible import cut, foreign, mended, read_texts
 
 # The encodings that UTF-8 is taken for, as Python names them.
 _TAKEN_FOR = (*(f"cp125{n}" for n in (0, 1, 2, 3, 4, 7)), "latin-1", "iso8859-2", "mac-roman", "cp437")
 # Texts about encodings show what goes wrong with them.
-_SUBJECT = re.compile(
-    r"mojibake|garbled|char(?:acter )?sets?\b|unicode|utf-?(?:8|16)|latin-?1\b|(?:cp|windows)-?125\d|iso-?8859|"
-    r"\b(?:en|de)cod(?:e[drs]?|ing)s?\b|code ?pages?\b",
-    re.IGNORECASE,
+_SUBJECT = (
+    r"(?i)mojibake|garbled|char(?:acter )?sets?\b|unicode|utf-?(?:8|16)|latin-?1\b|(?:cp|windows)-?125\d|iso-?8859|"
+    r"\b(?:en|de)cod(?:e[drs]?|ing)s?\b|code ?pages?\b"
 )
 # U+0085 is a line end to some; where it closes a word before a blank it is Windows-1252's ellipsis.
 _LINE_END = re.compile(r"\x85(?! )|(?<!\w)\x85")
@@ -94,21 +92,20 @@ class Mojibake(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        text = pl.col("text")
-        # Plain ASCII, most of what there is, is told by two lengths alone.
-        some = chunk.texts.filter(text.str.len_bytes() != text.str.len_chars()).filter(text.str.contains(_POSSIBLE))
-        some = read_texts(chunk, some)
+        some = read_texts(chunk, chunk.once(foreign).filter(pl.col("text").str.contains(_POSSIBLE)))
         found = [
-            (row, pointer, start, end, cut(text[start:end], 30), cut(fixed, 30), self._safety(chunk.turn_lists[row]))
+            (row, pointer, start, end, cut(text[start:end], 30), cut(fixed, 30))
             for row, pointer, text in some.select("row", "pointer", "text").iter_rows()
             for start, end, fixed in _damage(text)
         ]
-        schema = ["row", "pointer", "start", "end", "before", "after", "fix_safety"]
-        return pl.DataFrame(found, schema=schema, orient="row") if found else none()
-
-    @staticmethod
-    def _safety(turns: Sequence[Turn]) -> str:
-        return "unsafe" if any(turn.content and _SUBJECT.search(turn.content) for turn in turns) else "safe"
+        if not found:
+            return none()
+        schema = {"row": pl.UInt32, "pointer": pl.String, "start": pl.Int64, "end": pl.Int64}
+        frame = pl.DataFrame(found, schema={**schema, "before": pl.String, "after": pl.String}, orient="row")
+        near = chunk.turns.filter(pl.col("row").is_in(frame["row"].unique().implode()))
+        about = near.filter(pl.col("content").str.contains(_SUBJECT))["row"].unique()
+        unsafe = pl.col("row").is_in(about.implode())
+        return frame.with_columns(fix_safety=pl.when(unsafe).then(pl.lit("unsafe")).otherwise(pl.lit("safe")))
 
     def rewrite(self, row: dict[str, Any], found: Sequence[Found]) -> dict[str, Any]:
         return mended(row, found, _mended)
@@ -118,7 +115,8 @@ def _mended(text: str) -> str:
     from ftfy import fix_encoding
     from ftfy.badness import is_bad
 
-    return fix_encoding(text) if is_bad(_LINE_END.sub("", text)) else text
+    # `fix_encoding` asks the same first, and of most texts the same question.
+    return text if "\x85" in text and not is_bad(_LINE_END.sub("", text)) else fix_encoding(text)
 
 
 def _damage(text: str) -> list[tuple[int, int, str]]:

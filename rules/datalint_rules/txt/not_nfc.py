@@ -9,7 +9,7 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Found, Rule, none
-from datalint_rules.txt.visible import cut, mended, read_texts
+from datalint_rules.txt.visible import cut, foreign, mended, read_texts
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,7 @@ class NotNfc(Rule):
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
         text = pl.col("text")
-        some = chunk.texts.filter(text.str.len_bytes() != text.str.len_chars())
-        some = read_texts(chunk, some.filter(text.str.normalize("NFC") != text))
+        some = read_texts(chunk, chunk.once(foreign).filter(text.str.normalize("NFC") != text))
         found = [
             (row, pointer, *_first(text))
             for row, pointer, text in some.select("row", "pointer", "text").iter_rows()

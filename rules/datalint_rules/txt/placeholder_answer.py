@@ -130,10 +130,12 @@ class PlaceholderAnswer(Rule):
     more: tuple[str, ...] = option((), "Further texts that are placeholders, in any case.")
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        content, own = pl.col("content"), [text.strip().lower() for text in self.more]
-        short = (content.str.len_chars() <= _LONGEST) & content.str.contains(_PLACEHOLDER)
-        some = answers(chunk).filter(
-            short | content.str.contains(_DUMMY) | content.str.strip_chars().str.to_lowercase().is_in(own)
+        content, own = pl.col("content").str, [text.strip().lower() for text in self.more]
+        suspect = content.contains(_DUMMY) | (
+            pl.when(content.len_chars() <= _LONGEST).then(pl.col("content")).str.contains(_PLACEHOLDER)
+        )
+        some = chunk.once(answers).filter(
+            suspect | content.strip_chars().str.to_lowercase().is_in(own) if own else suspect
         )
         found = [
             (row, pointer, cut(text, 40))

@@ -3,12 +3,14 @@
 import re
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Rule, none, option
 from datalint_rules.txt.context import cut
 
+_FIRST = 16  # characters that are looked for before all others
 # Tasks whose answer is meant to hold the prompt, or a part of it.
 _MEANT = re.compile(
     r"\b(?:cop(?:y|ies)|quot(?:e|es|ation)|cit(?:e|es|ation)|verbatim|extract\w*|excerpt|correct\w*|fix\w*|repeat\w*|echo|"
@@ -105,45 +107,68 @@ class PromptEcho(Rule):
     share: float = option(0.4, "Smallest part of a message that the repeated answer makes up.")
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        user, content, kind = pl.col("role") == "user", pl.col("content").str.strip_chars(), pl.col("field")
-        turns = chunk.turns.filter(
-            pl.col("role").is_in(["user", "assistant"])
-            & kind.is_in(["label", "rejected", "completions"]).not_()
-            & pl.col("content").is_not_null()
-        ).with_columns(content=content)
-        # The instruction of an Alpaca row is a prompt of its own; its input is material to work on.
-        before = turns.with_columns(
-            task=pl.when(user & (kind != "input")).then("content").forward_fill().over("row"),
-            asked=pl.when(user).then("content").forward_fill().over("row"),
-            apart=pl.when(user).then(kind == "input").forward_fill().over("row"),
+        texts = [pl.col(name) for name in ("content", "task", "asked")]
+        content, task, asked = (text.str for text in texts)
+        size, task_size, asked_size = (text.str.len_chars() for text in texts)
+        # What begins a text is soon looked for; of all else little is left.
+        begins = [text.head(4 * _FIRST).str.strip_chars_start().str.head(_FIRST) for text in (task, content)]
+        may_echo = content.contains(pl.when(task_size >= self.min_prompt).then(begins[0]), literal=True)
+        may_be_taken = asked.contains(pl.when(size >= self.min_answer).then(begins[1]), literal=True)
+        pairs = (
+            _pairs(chunk.turns).filter(may_echo | may_be_taken).with_columns(text.str.strip_chars() for text in texts)
         )
-        pairs = before.filter(~user & pl.col("task").is_not_null())
-        size, task, asked = (pl.col(name).str.len_chars() for name in ("content", "task", "asked"))
         # Of a passage that is given apart, a part is a quotation: only all of it is an echo.
-        least = pl.when("apart").then(0.8).otherwise(self.share) * asked
-        pairs = pairs.with_columns(
-            echo=(task >= self.min_prompt) & (task <= size),
-            taken=(size >= self.min_answer) & (size >= least) & (size <= asked),
-        ).filter(pl.col("echo") | pl.col("taken"))
-        # In Python: polars compiles each row's text as an expression, which is slow and fails on long ones.
-        columns = (pairs[name].to_list() for name in ("content", "task", "asked", "echo", "taken"))
-        echo, taken = [], []
-        for content_, task_, asked_, may_echo, may_be_taken in zip(*columns, strict=True):
-            echo.append(may_echo and task_ in content_)
-            taken.append(may_be_taken and content_ in asked_)
-        suspects = pairs.with_columns(pl.Series("echo", echo, pl.Boolean), pl.Series("taken", taken, pl.Boolean))
-        suspects = suspects.filter(pl.col("echo") | pl.col("taken"))
-        found = [
-            (row, pointer, "the answer repeats its prompt" if echo else "the answer stands in its prompt", cut(text))
-            for row, pointer, text, task, asked, apart, echo in suspects.select(
-                "row", "pointer", "content", "task", "asked", "apart", "echo"
-            ).iter_rows()
-            if not _is_meant(task if apart or echo else asked.replace(text, " ", 1), text, question=not (apart or echo))
-        ]
+        least = pl.when("apart").then(0.8).otherwise(self.share) * asked_size
+        suspects = pairs.select(
+            *("row", "pointer", "content", "task", "asked", "apart"),
+            echo=(task_size >= self.min_prompt) & (task_size <= size),
+            taken=(size >= self.min_answer) & (size >= least) & (size <= asked_size),
+        )
+        return self._echoes(suspects)
+
+    @staticmethod
+    def _echoes(suspects: pl.DataFrame) -> pl.DataFrame:
+        found = []
+        for row, pointer, text, task, asked, apart, may_echo, may_be_taken in suspects.iter_rows():
+            # In Python: its search takes linear time, that of polars does not.
+            echo = may_echo and task in text
+            if not echo and not (may_be_taken and text in asked):
+                continue
+            what = "the answer repeats its prompt" if echo else "the answer stands in its prompt"
+            asks = task if apart or echo else asked.replace(text, " ", 1)
+            if not _is_meant(asks, text, question=not (apart or echo)):
+                found.append((row, pointer, what, cut(text)))
         if not found:
             return none()
         schema = {"row": pl.UInt32, "pointer": pl.String, "what": pl.String, "text": pl.String}
         return pl.DataFrame(found, schema=schema, orient="row")
+
+
+def _pairs(turns: pl.DataFrame) -> pl.DataFrame:
+    """Answers and what they answer: row, pointer, content, task, asked (the last user turn), apart (that is an input).
+
+    The instruction of an Alpaca row is a task of its own; its input is material to work on.
+    """
+    kind = pl.col("field")
+    some = turns.filter(
+        pl.col("role").is_in(["user", "assistant"])
+        & kind.is_in(["label", "rejected", "completions"]).not_()
+        & pl.col("content").is_not_null()
+    ).select("row", "pointer", "content", user=pl.col("role") == "user", apart=kind == "input")
+    rows, user, apart = (some[name].to_numpy() for name in ("row", "user", "apart"))
+    places = np.arange(len(rows))
+    # The last place so far; 0 where there is none, which is then no user's or in another row.
+    task, asked = (np.maximum.accumulate(np.where(mask, places, 0)) for mask in (user & ~apart, user))
+    answers = np.flatnonzero(~user & user[task] & ~apart[task] & (rows[task] == rows))
+    content = some["content"]
+    return some[answers].select(
+        "row",
+        "pointer",
+        "content",
+        task=content.gather(task[answers]),
+        asked=content.gather(asked[answers]),
+        apart=some["apart"].gather(asked[answers]),
+    )
 
 
 def _is_meant(task: str, answer: str, *, question: bool) -> bool:

@@ -109,7 +109,7 @@ class RepetitionLoop(Rule):
     characters: int = option(50, "Fewest times that a character comes.")
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        said = answers(chunk).select("row", "pointer", pl.col("content").str.strip_chars_end())
+        said = chunk.once(answers).select("row", "pointer", pl.col("content").str.strip_chars_end())
         said = said.filter(pl.col("content").str.len_chars() >= 2 * self.words - 1)
         found = []
         for number, some in groupby(loops(said["content"].to_list()), key=attrgetter("text")):

@@ -71,43 +71,33 @@ class SharedAffix(Rule):
     min_rows: int = option(10, "Fewest rows that can share words.")
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        side = pl.when(pl.col("role") == "user").then(pl.lit("prompt")).otherwise(pl.lit("answer"))
+        row, role = pl.col("row"), pl.col("role")
         turns = chunk.turns.filter(
-            pl.col("role").is_in(["user", "assistant"])
+            role.is_in(["user", "assistant"])
             & pl.col("field").is_in(["text", "label", "rejected", "completions"]).not_()
-            & (pl.col("content").fill_null("") != "")
+            & (pl.col("content") != "")
             & pl.col("calls").is_null()
-        ).select("row", side=side, text="content")
+        ).select("row", "role", text="content")
         # One text a row and side: how a row begins to ask, and how it ends to answer.
-        texts = turns.group_by("row", "side", maintain_order=True).agg(
-            pl.col("text").first(), last=pl.col("text").last()
-        )
-        texts = texts.with_columns(text=pl.when(pl.col("side") == "prompt").then("text").otherwise("last"))
-        ends = [
-            self._counted(texts, side, where) for side in ("prompt", "answer") for where in ("begin with", "end with")
-        ]
-        kept = [frame for frame in ends if frame.height]
-        return pl.concat(kept) if kept else none()
-
-    def _counted(self, texts: pl.DataFrame, side: str, where: str) -> pl.DataFrame:
-        """The affixes of a chunk with their counts; an end is kept backwards, as a beginning."""
-        chars = self.prompt_chars if side == "prompt" else self.answer_chars
-        text = pl.col("text") if where == "begin with" else pl.col("text").str.tail(_LONGEST).str.reverse()
-        here = texts.filter(pl.col("side") == side).select("row", head=text.str.head(_LONGEST), whole="text")
-        rows = here.height
-        long = here.filter(pl.col("head").str.len_chars() >= chars).with_columns(affix=pl.col("head").str.head(chars))
-        counts = long.group_by("affix").agg(
-            pl.col("row").min(),
+        prompts = turns.filter(role == "user").filter(row != row.shift(1, fill_value=len(chunk)))
+        answers = turns.filter(role == "assistant").filter(row != row.shift(-1, fill_value=len(chunk)))
+        sides = (("prompt", prompts, self.prompt_chars), ("answer", answers, self.answer_chars))
+        ends = [(*side, where) for side in sides if side[1].height for where in ("begin with", "end with")]
+        if not ends:
+            return none()
+        counts = pl.concat([_frequent(*end) for end in ends]).group_by("side", "where", "affix", maintain_order=True)
+        found = counts.agg(
+            row.min(),
             # The longest beginning that all have in common is that of the first and the last in order.
             low=pl.col("head").min(),
             high=pl.col("head").max(),
-            kinds=pl.col("whole").n_unique().cast(pl.Int64),
+            kinds=pl.col("text").n_unique().cast(pl.Int64),
             count=pl.len().cast(pl.Int64),
         )
-        counts = counts.filter(pl.col("count") > _RARE * rows)
-        total = here.select(pl.col("row").min(), affix=pl.lit(None, pl.String), count=pl.len().cast(pl.Int64))
-        found = pl.concat([counts, total.filter(pl.col("count") > 0)], how="diagonal_relaxed")
-        return found.select("row", "affix", "low", "high", "kinds", "count", side=pl.lit(side), where=pl.lit(where))
+        # A line without an affix says how many rows there are.
+        total = [(side, where, texts["row"][0], texts.height) for side, texts, _, where in ends]
+        schema = {"side": pl.String, "where": pl.String, "row": pl.UInt32, "count": pl.Int64}
+        return pl.concat([found, pl.DataFrame(total, schema=schema, orient="row")], how="diagonal")
 
     def finish(self, frame: pl.DataFrame, totals: Totals) -> pl.DataFrame:
         found = []
@@ -127,6 +117,21 @@ class SharedAffix(Rule):
             text = text if where == "begin with" else text[::-1]
             found.append({"file": file, "side": side, "where": where, "text": text, "count": count, "rows": rows})
         return pl.DataFrame(found, schema_overrides={"file": pl.UInt32}) if found else none()
+
+
+def _frequent(side: str, texts: pl.DataFrame, chars: int, where: str) -> pl.DataFrame:
+    """Those of some rows (row, text) whose affix is not rare among them: row, text, affix, head, side, where."""
+    text = pl.col("text").str
+    begins = where == "begin with"
+    affix = texts.select(affix=text.head(chars) if begins else text.tail(chars))["affix"]
+    counts = affix.value_counts().filter(pl.col("count") > _RARE * texts.height)
+    # Hardly any is: all else is done for few rows.
+    some = texts.with_columns(affix).filter(
+        pl.col("affix").is_in(counts["affix"].implode()) & (pl.col("affix").str.len_chars() == chars)
+    )
+    # An end is kept backwards, as a beginning: both grow to their right.
+    head = text.head(_LONGEST) if begins else text.tail(_LONGEST).str.reverse()
+    return some.select("row", "text", "affix", head=head, side=pl.lit(side), where=pl.lit(where))
 
 
 def _common(low: str, high: str) -> str:

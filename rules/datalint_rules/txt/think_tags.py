@@ -142,19 +142,22 @@ def _habit(chunk: Chunk, suspects: pl.Series) -> pl.DataFrame:
     answers = answers.filter((said.str.contains(r"\S") & pl.col("calls").is_null()) | pl.col("reasoning").is_not_null())
     if not answers.height:
         return none()
+    apart = answers.filter(pl.col("reasoning").is_not_null())
+    reason, silent = [apart.filter(pl.col("reasoning").str.strip_chars() != "")["row"]], []
+    rows = answers["row"]
     # Expressions run over the few texts with a tag or a switch; all other rows are but counted.
-    near = chunk.turns.filter(row.is_in(suspects.implode()))
-    prompts, tagged = near.filter(pl.col("role") != "assistant"), answers.filter(row.is_in(suspects.implode()))
-    reason = [
-        tagged.filter(said.str.contains(_REASONS))["row"],
-        answers.filter(pl.col("reasoning").fill_null("").str.strip_chars() != "")["row"],
-    ]
-    silent = [tagged.filter(said.str.contains(_SILENT))["row"], prompts.filter(said.str.contains(OFF))["row"]]
-    reasons = set(pl.concat(reason).to_list())
-    rows = set(answers["row"].to_list()) - (set(pl.concat(silent).to_list()) - reasons)
-    if not rows:
+    if len(suspects):
+        near, tagged = (frame.filter(row.is_in(suspects.implode())) for frame in (chunk.turns, answers))
+        reason.append(tagged.filter(said.str.contains(_REASONS))["row"])
+        prompts = near.filter(pl.col("role") != "assistant")
+        silent = [tagged.filter(said.str.contains(_SILENT))["row"], prompts.filter(said.str.contains(OFF))["row"]]
+    reasons = pl.concat(reason).unique()
+    if silent:
+        off = pl.concat(silent).implode()
+        rows = answers.filter(row.is_in(reasons.implode()) | row.is_in(off).not_())["row"]
+    if not len(rows):
         return none()
-    counts = {"row": [min(rows)], "reasons": [len(reasons)], "answers": [len(rows)]}
+    counts = {"row": [rows[0]], "reasons": [len(reasons)], "answers": [rows.n_unique()]}
     return pl.DataFrame(counts, schema_overrides={"row": pl.UInt32})
 
 

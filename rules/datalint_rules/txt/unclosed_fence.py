@@ -93,7 +93,7 @@ class UnclosedFence(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        some = answers(chunk)
+        some = chunk.once(answers)
         some = some.filter(pl.col("content").str.contains_any(list(_MARKS)))
         found = []
         for row, pointer, text in some.select("row", "pointer", "content").iter_rows():

@@ -13,6 +13,12 @@ from datalint.rule import Found
 _BESIDE = frozenset({"system", "tools", "documents"})
 
 
+def foreign(chunk: Chunk) -> pl.DataFrame:
+    """Those of `chunk.texts` that are not plain ASCII, as two lengths tell: of most datasets few."""
+    text = pl.col("text").str
+    return chunk.texts.filter(text.len_bytes() != text.len_chars())
+
+
 def read_texts(chunk: Chunk, texts: pl.DataFrame) -> pl.DataFrame:
     """Those of some `chunk.texts` that a model reads: not ids, sources and other columns beside a known format."""
     keep = [_is_read(chunk, row, pointer) for row, pointer in texts.select("row", "pointer").iter_rows()]
@@ -31,8 +37,9 @@ def answers(chunk: Chunk) -> pl.DataFrame:
     """The lines of `chunk.turns` with what a model is to say: no labels, calls or nulls, no rejected answers."""
     said = pl.col("content").is_not_null() & ~pl.col("field").is_in(["label", "rejected"]) & pl.col("calls").is_null()
     verdict = pl.col("label").str.to_lowercase() == "false"
-    refused = chunk.rows.filter((pl.col("format") == "unpaired") & verdict)
-    return chunk.turns.filter(pl.col("trained") & said).join(refused, on="row", how="anti")
+    refused = chunk.rows.filter(pl.col("format") == "unpaired").filter(verdict)
+    found = chunk.turns.filter(pl.col("trained") & said)
+    return found.join(refused, on="row", how="anti") if refused.height else found
 
 
 def asked(chunk: Chunk, row: int, pointer: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""QTY: how much there is, and what a provider takes."""
