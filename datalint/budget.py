@@ -13,6 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from datalint.chunk import Chunk
+from datalint.training import Flags, Ints, Span, kept_tokens, trained_tokens
 
 SAMPLE = 512  # texts of a chunk that are tokenized whatever their size: all where there are no more
 LARGEST = 8  # of a chunk, tokenized besides
@@ -24,7 +25,8 @@ _SCHEMA = pl.Schema(
         "bytes": pl.UInt32,
         "trained_bytes": pl.UInt32,
         "tokens": pl.UInt32,  # null where not tokenized
-        "trained": pl.UInt32,  # after the cut
+        "kept": pl.UInt32,  # by the cut
+        "trained": pl.UInt32,  # of those kept
         "drawn": pl.Boolean,  # by chance, so that it stands for the others
     }
 )
@@ -73,30 +75,20 @@ def measured(chunk: Chunk) -> pl.DataFrame:
     others = np.flatnonzero(~certain)
     drawn = np.zeros(len(texts), bool)
     drawn[others[np.argsort(keys[others], kind="stable")[:SAMPLE]]] = True
-    tokens, trained = np.full(len(texts), -1), np.full(len(texts), -1)
+    tokens, kept, trained = (np.full(len(texts), -1) for _ in range(3))
     for plain in (False, True):
         some = [at for at in np.flatnonzero(certain | drawn).tolist() if texts[at].plain == plain]
         results = tokenizer.encode([texts[at].text for at in some], add_special_tokens=plain)
         for at, result in zip(some, results, strict=True):
-            tokens[at] = len(result.ids)
-            trained[at] = _trained(result.offsets, texts[at].spans, _kept(len(result.ids), chunk))
-    known = pl.Series(tokens >= 0)
-    return (
-        pl.DataFrame(
-            {
-                "key": keys,
-                "bytes": sizes,
-                "trained_bytes": [
-                    sum(len(text.text[a:b].encode("utf-8", "replace")) for a, b in text.spans) for text in texts
-                ],
-                "tokens": tokens,
-                "trained": trained,
-                "drawn": drawn,
-            }
-        )
-        .with_columns(pl.when(known).then(pl.col(name)) for name in ("tokens", "trained"))
-        .cast(_SCHEMA)
-    )
+            tokens[at] = len(result.tokens)
+            seen, left = trained_tokens(result.spans, texts[at].spans), _left(chunk, result.spans, texts[at].spans)
+            trained[at], kept[at] = np.count_nonzero(seen & left), np.count_nonzero(left)
+    inside = [sum(len(text.text[a:b].encode("utf-8", "replace")) for a, b in text.spans) for text in texts]
+    columns = (keys, sizes, inside, tokens, kept, trained, drawn)
+    frame = pl.DataFrame(dict(zip(_SCHEMA, columns, strict=True)))
+    known = pl.col("tokens") >= 0
+    counts = (pl.when(known).then(pl.col(name)).alias(name) for name in ("tokens", "kept", "trained"))
+    return frame.with_columns(counts).cast(_SCHEMA)
 
 
 def budget_of(parts: Sequence[pl.DataFrame], max_length: int | None) -> Budget | None:
@@ -113,7 +105,7 @@ def budget_of(parts: Sequence[pl.DataFrame], max_length: int | None) -> Budget |
         lengths = np.where(known, lengths, np.minimum(lengths, max_length))
     trained = float(_filled(frame["trained"], frame["trained_bytes"], trained_rate).sum())
     tokens = float(lengths.sum())
-    kept = lengths if max_length is None else np.minimum(lengths, max_length)
+    kept = np.where(known, frame["kept"].fill_null(0), lengths)
     cut = float((lengths - kept).sum())
     apart = drawn["tokens"].to_numpy() - rate * drawn["bytes"].to_numpy()
     guessed = int((~known).sum())
@@ -134,18 +126,10 @@ def budget_of(parts: Sequence[pl.DataFrame], max_length: int | None) -> Budget |
     )
 
 
-def _kept(tokens: int, chunk: Chunk) -> range:
+def _left(chunk: Chunk, spans: Ints, inside: Sequence[Span]) -> Flags:
+    """Which tokens the trainer's cut leaves."""
     limit = chunk.target.max_length
-    if limit is None or tokens <= limit:
-        return range(tokens)
-    return range(limit) if chunk.target.trainer.cut == "keep-start" else range(tokens - limit, tokens)
-
-
-def _trained(offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]], kept: range) -> int:
-    """Tokens that begin in a span; those that the tokenizer adds stand for no character."""
-    edges = np.array(offsets[kept.start : kept.stop], np.int64).reshape(-1, 2)
-    starts = edges[edges[:, 0] < edges[:, 1], 0]
-    return int(sum(np.count_nonzero((starts >= start) & (starts < end)) for start, end in spans))
+    return kept_tokens(spans, inside, len(spans) if limit is None else limit, chunk.target.trainer.cut)
 
 
 def _rate(tokens: pl.Series, sizes: pl.Series) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from datalint.fingerprint import digest
 from datalint.flat import TurnLists, Turns, texts, turns
 from datalint.formats import Shape
 from datalint.forms import Form, Plain, forms_of, plain_of
+from datalint.literals import hits
 from datalint.source import Block, DataFile
 from datalint.target import Target
 from datalint.turns import Turn, as_text, escape
@@ -47,6 +49,7 @@ _TURNS = {
     "reasoning": pl.String,
 }
 _TEXTS = {"row": pl.UInt32, "pointer": pl.String, "text": pl.String, "role": pl.String}
+_ROWS = {"row": pl.UInt32, "format": pl.String, "label": pl.String, "label_at": pl.String}
 _FAULTS = {
     "code": pl.String,
     "row": pl.UInt32,
@@ -125,10 +128,11 @@ class Chunk:
 
         Rows with message lists need the target's template. A preference row has two: chosen and rejected.
         """
-        from datalint.training import trained_texts
+        from datalint.training import as_trained, trained_texts
 
         talks = {dialogue.row for dialogue in self.dialogues}
-        return list(trained_texts(self.rendered, talks, self.shapes, self.turn_lists, self.target.loss))
+        texts = trained_texts(self.rendered, talks, self.shapes, self.turn_lists, self.target.loss)
+        return [as_trained(text, self.target) for text in texts]
 
     @cached_property
     def forms(self) -> list[Form]:
@@ -185,38 +189,20 @@ class Chunk:
     @cached_property
     def _hits(self) -> pl.DataFrame:
         """Which literal of the run stands in which text: text (number in `texts`), literal."""
-        known = sorted(self.literals)
-        text = pl.col("text").str
-        some = [text.contains_any(words, ascii_case_insensitive=True) for words in searches(self.literals)]
-        return (
-            self.texts.lazy()
-            .select("text")
-            .with_row_index("number")
-            .filter(pl.any_horizontal(some))
-            .select(
-                pl.col("number").alias("text"),
-                text.extract_many(known, ascii_case_insensitive=True, overlapping=True).list.unique().alias("literal"),
-            )
-            .explode("literal")
-            .with_columns(pl.col("literal").str.to_lowercase())
-            .collect()
-        )
+        return hits(self.texts["text"], self.literals)
 
     @cached_property
     def rows(self) -> pl.DataFrame:
         """One line a readable row: row, format, label (as text, null where there is none), label_at (its pointer)."""
-        some = [(i, v, s) for i, (v, s) in enumerate(zip(self.values, self.shapes, strict=True)) if v is not None and s]
-        labels = [v.get(s.fields["label"]) if "label" in s.fields else v.get("label") for _, v, s in some]
-        return pl.DataFrame(
-            {
-                "row": pl.Series([i for i, _, _ in some], dtype=pl.UInt32),
-                "format": pl.Series([s.format for _, _, s in some], dtype=pl.String),
-                "label": pl.Series([None if x is None else as_text(x) for x in labels], dtype=pl.String),
-                "label_at": pl.Series(
-                    ["/" + escape(s.fields.get("label", "label")) for _, _, s in some], dtype=pl.String
-                ),
-            }
-        )
+        lines: list[tuple[int, str, str | None, str]] = []
+        for shape, types, rows in self.forms:
+            column = shape.fields.get("label", "label")
+            where = "/" + escape(column)
+            if types.get(column, NoneType) is NoneType:
+                lines += [(row, shape.format, None, where) for row in rows]
+            else:
+                lines += [(row, shape.format, as_text((self.values[row] or {})[column]), where) for row in rows]
+        return pl.DataFrame(sorted(lines), schema=_ROWS, orient="row")
 
     @cached_property
     def held(self) -> Held:

@@ -108,7 +108,8 @@ class Held:
             # That is not what the model is to say.
             trained = trained[[self.turns.field[turn] != "rejected" for turn in trained.tolist()]]
         said = np.concatenate(([0], np.cumsum(list(map(bool, self.lines)))))
-        return trained[said[trained] > said[np.asarray(self.bounds)[self.places(trained)]]]
+        told: NDArray[np.bool_] = said[trained] > said[np.asarray(self.bounds)[self.places(trained)]]
+        return trained[told]
 
     def places(self, turns: NDArray[np.int64]) -> NDArray[np.int64]:
         """The place of the row of each of some turns."""

@@ -47,19 +47,15 @@ def normalise(texts: pl.Series) -> pl.Series:
         String series of n rows under the same name; nulls stay null.
 
     """
-    result = pl.Series(texts.name, [row.replace("\n", " ") for row in folded(texts)], dtype=pl.String)
+    rows: list[str] = []
+    for start, stop in blocks(texts):
+        lines = fold(texts[start:stop].to_list())[1:-1].replace(b"\n", b" ")
+        # No carriage return is left in folded text, so that it can stand for what ends a row.
+        rows += lines.replace(b"\xff", b"\r").decode().split("\r")
+    result = pl.Series(texts.name, rows, dtype=pl.String)
     if texts.null_count():
         return result.set(texts.is_null(), None)
     return result
-
-
-def folded(texts: pl.Series) -> list[str]:
-    """As `normalise`, but lines stay apart: each is normalised for itself, empty ones are left out. Null is empty."""
-    rows: list[str] = []
-    for start, stop in blocks(texts):
-        # No carriage return is left in folded text, so that it can stand for what ends a row.
-        rows += fold(texts[start:stop].to_list())[1:-1].replace(b"\xff", b"\r").decode().split("\r")
-    return rows
 
 
 def blocks(texts: pl.Series) -> list[tuple[int, int]]:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from datalint import pii, secrets
 from datalint.chunk import Chunk
@@ -17,6 +18,7 @@ from datalint.findings import SEVERITIES, message
 from datalint.rule import Rule
 from datalint.run import prepare
 from datalint.tokens import Encoded, Rendered, Tokenizer
+from datalint.training import Flags, kept_tokens, trained_tokens
 
 Spans = Sequence[tuple[int, int]]
 
@@ -106,7 +108,7 @@ def explain(location: str, settings: Settings) -> Explained:
         block.first_row,
         None if block.lines is None else int(block.lines[0]),
         "unknown" if shape is None else shape.format,
-        _told(job, chunk),
+        _told(job),
         tuple(_seen(chunk, location)),
         tuple(_findings(chunk, setup.plan.ready[job.index])),
     )
@@ -148,13 +150,13 @@ def _alone(chunk: Chunk, at: int) -> Chunk:
     )
 
 
-def _told(job: Job, chunk: Chunk) -> dict[str, str]:
+def _told(job: Job) -> dict[str, str]:
     target = job.target
     told = {
         "tokenizer": target.tokenizer_dir,
         "chat template": target.chat_template or (target.template.path if target.template else None),
         "max length": target.max_length,
-        "loss": target.loss or target.trainer.loss or ("assistant" if chunk.dialogues else None),
+        "loss": target.loss or target.trainer.loss,
         "profile": target.profile,
     }
     return {name: str(value) for name, value in told.items() if value is not None}
@@ -184,27 +186,28 @@ def _cut(chunk: Chunk, text: str, spans: Spans, *, plain: bool) -> Seen:
     if tokenizer is None:
         return Seen(tuple(_untokenized(text, spans)))
     encoded = tokenizer.encode([text], add_special_tokens=plain)[0]
-    total, limit = len(encoded.ids), target.max_length
-    kept = range(total)
-    if limit is not None and total > limit:
-        kept = range(limit) if target.trainer.cut == "keep-start" else range(total - limit, total)
-    pieces = tuple(_pieces(text, encoded, spans, kept, tokenizer))
-    trained = sum(len(piece.ids) for piece in pieces if piece.trained and not piece.cut)
-    return Seen(pieces, total, trained, total - len(kept))
+    total = len(encoded.tokens)
+    limit = total if target.max_length is None else target.max_length
+    kept = kept_tokens(encoded.spans, spans, limit, target.trainer.cut)
+    trained = trained_tokens(encoded.spans, spans)
+    pieces = tuple(_pieces(text, encoded, spans, trained, kept, tokenizer))
+    return Seen(pieces, total, int(np.count_nonzero(trained & kept)), total - int(np.count_nonzero(kept)))
 
 
-def _pieces(text: str, encoded: Encoded, spans: Spans, kept: range, tokenizer: Tokenizer) -> Iterator[Piece]:
+def _pieces(
+    text: str, encoded: Encoded, spans: Spans, trained: Flags, kept: Flags, tokenizer: Tokenizer
+) -> Iterator[Piece]:
     masked = _masked(text)
     names = {number: token for token, number in tokenizer.special.items()}
     at = 0
     for ids, first, start, end in _groups(encoded):
-        cut, special = first not in kept, ids[0] in names
+        seen, cut, special = bool(trained[first]), not kept[first], ids[0] in names
         if start > at:
             yield Piece(masked[at:start], trained=_inside(at, spans), cut=cut)
         if start == end:
-            yield Piece(names.get(ids[0], ""), tuple(ids), cut=cut, special=special, added=True)
+            yield Piece(names.get(ids[0], ""), tuple(ids), seen, cut, special, added=True)
         else:
-            yield Piece(masked[start:end], tuple(ids), _inside(start, spans), cut, special)
+            yield Piece(masked[start:end], tuple(ids), seen, cut, special)
         at = max(at, end)
     if at < len(text):
         yield Piece(masked[at:], trained=_inside(at, spans))

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from datalint.dedup import normalise
-from datalint.dedup.text import fold, folded
+from datalint.dedup.text import fold, joined
 from datalint.dedup.tokens import tokenise, tokenise_folded
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.text(
@@ -46,11 +46,14 @@ def test_no_rows_give_no_rows():
     assert normalise(pl.Series("t", [], dtype=pl.String)).to_list() == []
 
 
-@given(st.lists(st.lists(TEXTS, max_size=4), max_size=6))
-def test_words_are_the_same_whether_folded_before_or_not(rows):
-    joined = pl.Series(["\n".join(turns) for turns in rows], dtype=pl.String)
-    once = ["\n".join(part for part in folded(pl.Series(turns, dtype=pl.String)) if part) for turns in rows]
-    found, expected = tokenise_folded(once), tokenise(joined)
+@given(st.lists(st.lists(TEXTS, min_size=1, max_size=4), max_size=6), st.data())
+def test_words_are_the_same_whether_a_row_was_folded_in_parts(rows, data):
+    texts = [text for turns in rows for text in turns]
+    without = data.draw(st.sets(st.sampled_from(range(len(texts))))) if texts else set()
+    starts = np.cumsum([0, *map(len, rows)])[:-1]
+    kept = iter("" if number in without else text for number, text in enumerate(texts))
+    whole = pl.Series(["\n".join(next(kept) for _ in turns) for turns in rows], dtype=pl.String)
+    found, expected = tokenise_folded([joined(fold(texts), starts, sorted(without))]), tokenise(whole)
     for name in ("lines", "first_line", "hashes", "sizes", "spaced"):
         assert np.array_equal(getattr(found, name), getattr(expected, name)), name
     assert np.array_equal(found.tokens.values, expected.tokens.values)

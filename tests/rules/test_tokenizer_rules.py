@@ -155,3 +155,12 @@ def test_a_broken_token_is_gone_and_breaking_it_again_changes_nothing(text: str,
     once = rule.rewrite({"prompt": text + token + text, "completion": ""}, found)
     assert token not in once["prompt"]
     assert rule.rewrite(once, found) == once
+
+
+def test_the_end_token_may_end_an_answer_that_no_template_ends(find: Find, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "tokenizer_config.json").write_text('{"eos_token": "<end>"}')
+    assert find("TOK006", {"prompt": "a", "completion": " b <end>"}) == []
+    assert len(find("TOK006", {"prompt": "a", "completion": " b <end> c"})) == 1
+    assert len(find("TOK006", {"prompt": "a <end>", "completion": " b"})) == 1
+    assert len(find("TOK006", talk(("user", "a"), ("assistant", "b <end>")))) == 1

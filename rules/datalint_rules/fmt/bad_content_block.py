@@ -82,14 +82,14 @@ class BadContentBlock(Rule):
     ]
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
-        nova = chunk.target.profile == "bedrock-nova"
+        blocks = chunk.target.trainer.content_blocks
         # The views hold content as text; which type it was is seen only here.
         found = [
             (row, where, reason, fixable)
             for row, value, shape in ((row, chunk.values[row], chunk.shapes[row]) for row in chunk.odd)
             if value is not None and shape is not None
             for talk in talks(value, shape)
-            for where, reason, fixable in _faults(talk, typed=not (nova or "schemaVersion" in value))
+            for where, reason, fixable in _faults(talk, typed=not (blocks or "schemaVersion" in value))
         ]
         if not found:
             return none()

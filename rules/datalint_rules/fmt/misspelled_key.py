@@ -30,9 +30,6 @@ _WEAK = ("unknown", "prompt-only", "text")  # formats that a row may have only b
 _LISTS = frozenset({*ALIASES["messages"], *ALIASES["completions"], *ALIASES["labels"]})
 _MESSAGE_KEYS = frozenset({"role", "from", "content", "value", "name", "weight", "train", "tool_calls", "tool_call_id"})
 _SPOKEN = ("content", "value", "tool_calls", "function_call", "parts", *REASONING_KEYS)
-# What a provider takes beside the format's own columns; it refuses the file for any other.
-_TOGETHER = {"messages", "prompt", "completion", "text", "input", "preferred_output", "non_preferred_output", "tools"}
-_OPENAI = _MESSAGE_KEYS - {"from", "value", "train"} | {"function_call", "refusal", "audio"}
 
 
 @dataclass(frozen=True)
@@ -43,8 +40,8 @@ class MisspelledKey(Rule):
     Where a row lacks a column that its file's format needs, or would have a fuller format if it had one more, looks
     for a key that differs from that column only by case, by a plural, or by one letter. Does the same for role and
     content in messages. A key that is the name of another field (`labels`, `completions`) or holds another type than
-    the field does (`answers: [..]`) is no misspelling. With the profile `together`, further columns are reported,
-    with `openai` or `azure` further keys of messages, at the first row that has them.
+    the field does (`answers: [..]`) is no misspelling. With a profile that takes no further
+    columns (`together`) or keys of messages (`openai`, `azure`), those are reported at the first row that has them.
 
     ## Why is this bad?
     Trainers look for exact names: the column is not there, and what is in it is not trained on.
@@ -241,20 +238,21 @@ def _spoken(row: Mapping[str, Any], shape: Shape) -> Iterator[tuple[str, str, Ne
 
 def _extra(chunk: Chunk) -> Iterator[tuple[int, str, str]]:
     """Keys that the profile's provider refuses, each at the first row that has it."""
-    profile, seen = chunk.target.profile, set[str]()
-    if profile not in ("together", "openai", "azure"):
+    trainer, seen = chunk.target.trainer, set[str]()
+    beside, inside = trainer.extra_columns, trainer.message_keys
+    if beside is None and inside is None:
         return
+    taken = {*(beside or ()), *(column for kind in trainer.columns for column in kind)}
     for row, (value, shape) in enumerate(zip(chunk.values, chunk.shapes, strict=True)):
         if value is None or shape is None or shape.format == "unknown":
             continue
-        if profile == "together":
-            own = {key: "/" + escape(key) for key in value if key not in _TOGETHER}
-        else:
-            own = {
+        own = {} if beside is None else {key: "/" + escape(key) for key in value if key not in taken}
+        if inside is not None:
+            own |= {
                 key: f"{talk.at(index)}/{escape(key)}"
                 for talk, index, message in messages_of(value, shape)
                 for key in message
-                if key not in _OPENAI
+                if key not in inside
             }
         for key in [key for key in own if key not in seen]:
             seen.add(key)

@@ -9,7 +9,6 @@ from datalint.chunk import Chunk
 from datalint.location import parts, replace, resolve
 from datalint.rule import Found
 
-
 Item = TypeVar("Item")
 
 

@@ -10,7 +10,7 @@ from datalint.chunk import Chunk
 from datalint.profiles import Profile
 from datalint.rule import Fix, Rule, Sample, none
 from datalint.tokens import Encoded
-from datalint.training import TrainedText, as_trained, kept_tokens, trained_tokens
+from datalint.training import TrainedText, kept_tokens, trained_tokens
 from datalint_rules.tok.lengths import too_long
 
 _WORDS = (
@@ -98,7 +98,7 @@ class AnswerTruncated(Rule):
         tokenizer, limit, trainer = chunk.target.tokenizer, chunk.target.max_length, chunk.target.trainer
         if tokenizer is None or limit is None or trainer.cut == "none":
             return none()
-        texts = [as_trained(text, chunk.target) for text in chunk.trained]
+        texts = chunk.trained
         long = [texts[place] for place in too_long(tokenizer, [(text.text, text.plain) for text in texts], limit)]
         found = []
         for plain in (True, False):

@@ -8,7 +8,6 @@ import polars as pl
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Rule, Sample, none
 from datalint.tokens import Rendered
-from datalint.training import as_trained
 from datalint_rules.tok.lengths import too_long
 
 _WORDS = (
@@ -82,7 +81,7 @@ class OverLength(Rule):
         if tokenizer is None or limit is None:
             return none()
         rendered = [(talk.row, result.text, False) for talk, result in chunk.rendered if isinstance(result, Rendered)]
-        strings = (as_trained(text, chunk.target) for text in chunk.trained if text.plain)
+        strings = (text for text in chunk.trained if text.plain)
         texts = [*rendered, *((text.row, text.text, True) for text in strings)]
         long = [texts[place] for place in too_long(tokenizer, [text[1:] for text in texts], limit)]
         # Of rows so long few have to be counted again: what `over` has counted is remembered.

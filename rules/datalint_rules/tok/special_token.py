@@ -10,6 +10,7 @@ import polars as pl
 from datalint.chunk import Chunk
 from datalint.location import parts, replace, resolve
 from datalint.rule import Fix, Found, Rule, none
+from datalint.tokens import Tokenizer
 
 _FAMILIES = {
     "ChatML": "<|im_start|> <|im_end|> <|im_sep|>",
@@ -47,7 +48,7 @@ class SpecialTokenInContent(Rule):
     `--tokenizer` for the special and added tokens of that tokenizer (an error), except those of white space
     alone; without for the control tokens of known model families (a warning). Rows of `text` are templated
     already and left out, and so are reasoning and tool tags outside user turns, and placeholders in rows that
-    bring media along.
+    bring media along. The end token at the end of a string answer is where it belongs.
 
     ## Why is this bad?
     Tokenizers take the spelling for the token: the turn ends in the middle, or a new one begins, and whoever
@@ -106,6 +107,7 @@ class SpecialTokenInContent(Rule):
             for number, (row, pointer, text, role, inside) in enumerate(hits.iter_rows())
             for token in sorted(inside)
             if not _meant(chunk, row, role, token)
+            and not _ends(tokenizer, pointer, role, text, token)
             # A longer token may have taken its place.
             and (tokenizer is None or ids is None or tokenizer.special[token] in ids[number])
         ]
@@ -129,6 +131,13 @@ def _read(chunk: Chunk, row: int, pointer: str) -> bool:
     if shape is None or shape.format in ("text", "unknown"):
         return shape is not None and shape.format == "unknown"
     return parts(pointer)[0] in {*shape.fields.values(), *_BESIDE}
+
+
+def _ends(tokenizer: Tokenizer | None, pointer: str, role: str | None, text: str, token: str) -> bool:
+    """The end token where it belongs: an answer without a template ends with it (TOK004)."""
+    alone = len(parts(pointer)) == 1 and role == "assistant"
+    ends = tokenizer is not None and token == tokenizer.eos and text.rstrip().endswith(token)
+    return alone and ends and text.count(token) == 1
 
 
 def _meant(chunk: Chunk, row: int, role: str | None, token: str) -> bool:

@@ -129,13 +129,10 @@ class UnkOrHighFertility(Rule):
 
 
 def _rows(said: pl.DataFrame, *, most: pl.Series) -> pl.DataFrame:
-    """Each row's characters, sum of `most`, and the place of its longest text."""
-    long = pl.col("text").str.len_chars()
-    return (
-        said.with_columns(chars=long, most=most)
-        .group_by("row", maintain_order=True)
-        .agg(pl.col("chars", "most").sum(), pl.col("pointer").sort_by("chars").last())
-    )
+    """Each row's characters and sum of `most`, and the place of the text with the most of these."""
+    lines = said.with_columns(chars=pl.col("text").str.len_chars(), most=most)
+    worst = pl.col("pointer").get(pl.col("most").arg_max())
+    return lines.group_by("row", maintain_order=True).agg(worst, pl.col("chars", "most").sum())
 
 
 def _most_tokens(tokenizer: Tokenizer, said: pl.DataFrame) -> pl.Series:
@@ -177,9 +174,8 @@ def _unknown(tokenizer: Tokenizer, said: pl.DataFrame) -> Iterator[tuple[int, st
     for row, places in found.items():
         place, text, start, end = places[0]
         shown = repr(text[start:end][:_SHOWN])
-        many = f"{len(places)} of its pieces have" if len(places) > 1 else "a piece of it has"
-        what = "no token and are lost" if token is None else "the unknown token"
-        yield row, place, start, end, f"{many} {what}: {shown}"
+        what = "text without a token, which is dropped," if token is None else "the unknown token"
+        yield row, place, start, end, f"{what} in {len(places)} place{'s' * (len(places) > 1)}, first for {shown}"
 
 
 def _spans(text: str, encoded: Encoded, token: int, tokenizer: Tokenizer) -> list[tuple[int, int]]:

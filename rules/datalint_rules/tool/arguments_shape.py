@@ -108,7 +108,7 @@ class ArgumentsShape(Rule):
         """A finding for each row whose arguments, or tools, want another shape."""
         found = [
             (f.row, f.pointer, f.subject, f.shape, f.told, f.to, f.columns, "rewrite" if f.fixable else None)
-            for f in faults(chunk)
+            for f in chunk.once(faults)
         ]
         texts = dict.fromkeys(("pointer", "subject", "shape", "told", "to"), pl.String)
         schema: dict[str, Any] = {"row": pl.UInt32, **texts, "columns": pl.List(pl.String), "fix_kind": pl.String}

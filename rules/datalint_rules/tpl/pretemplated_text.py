@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.location import parts
+from datalint.location import parts, resolve
 from datalint.rule import Fix, Found, Rule, none
 from datalint.turns import ROLES, Turn
 from datalint_rules.tpl.markers import FAMILIES, LITERALS, Family, family_of, markers, turns_in
@@ -88,10 +88,12 @@ class PretemplatedText(Rule):
                 continue
             family, count = hit
             turn = next(turn for turn in turns if markers(family, turn.content or ""))
-            marker = markers(family, turn.content or "")[0]
             value = chunk.values[row] or {}
+            marker = markers(family, turn.content or "")[0]
+            # The text of a list of blocks is no string of the row.
+            span = marker.span() if isinstance(resolve(value, turn.pointer), str) else (None, None)
             kind = "rewrite" if _parsed(value, parts(turn.pointer)[0], family) is not None else None
-            found.append((row, turn.pointer, marker.start(), marker.end(), family.name, count, kind))
+            found.append((row, turn.pointer, *span, family.name, count, kind))
         schema = {"row": pl.UInt32, "pointer": pl.String, "start": pl.UInt32, "end": pl.UInt32}
         schema |= {"family": pl.String, "count": pl.Int64, "fix_kind": pl.String}
         return pl.DataFrame(found, schema=schema, orient="row") if found else none()
@@ -117,6 +119,8 @@ def _parsed(row: dict[str, Any], column: str, family: Family) -> list[dict[str, 
     messages = row.get(column)
     done: list[dict[str, Any]] = []
     for message in messages if isinstance(messages, list) else []:
+        if not isinstance(message, dict):
+            return None
         said, key = ("from", "value") if "from" in message and "role" not in message else ("role", "content")
         text, role = message.get(key), message.get(said)
         if not isinstance(text, str) or not isinstance(role, str) or not markers(family, text):
@@ -129,7 +133,8 @@ def _parsed(row: dict[str, Any], column: str, family: Family) -> list[dict[str, 
         done += [{said: names.get(name, name), key: content} for name, content in turns]
     roles = [ROLES.get(str(m.get("role", m.get("from"))), "") for m in done]
     texts = [str(m.get("content", m.get("value"))) for m in done]
-    return done if _is_conversation(roles, texts, system=bool(row.get("system"))) and family_of(texts) is None else None
+    clean = family_of(texts) is None and not any(markers(family, text) for text in texts)
+    return done if clean and _is_conversation(roles, texts, system=bool(row.get("system"))) else None
 
 
 def _is_conversation(roles: list[str], texts: list[str], *, system: bool) -> bool:

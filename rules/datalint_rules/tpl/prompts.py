@@ -8,7 +8,6 @@ from typing import Any
 
 from datalint.chunk import Chunk
 from datalint.conversation import Dialogue
-from datalint.location import parts
 from datalint.tokens import ChatTemplate, Conversation, Rendered, render_rows
 from datalint_rules.tpl.parts import form_of
 from datalint_rules.tpl.thoughts import thoughts
@@ -46,7 +45,7 @@ class Prompt:
 
 def split_of(dialogue: Dialogue) -> int:
     """Number of messages before the answer: the last column if there are several, else the last trained message."""
-    columns = [parts(pointer)[0] for pointer in dialogue.contents]
+    columns = [pointer.split("/", 2)[1] for pointer in dialogue.contents]
     if len({*columns} - {"system"}) > 1:
         return columns.index(columns[-1])
     return max((index for index, trained in enumerate(dialogue.trained) if trained), default=0)

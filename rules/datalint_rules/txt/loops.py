@@ -1,25 +1,26 @@
 """Where texts repeat themselves back to back, found in time linear in their length."""
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import and_
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 _GRAM = 8  # characters of a sample
-_BLOCK = 1 << 18  # characters compared with all lags while they are in the cache
 _LONGEST = 120
 _SLACK = 2  # characters: the last time, what parts one time from the next is missing
 # Lag -> characters that must equal the one a lag later: four times a unit of 8 or more characters, ten times a word
 # of two letters and sixteen times one of a letter. Other words come round at a multiple of their own length.
 _LAGS = {2: 30, 3: 26, **{lag: 3 * lag - _SLACK for lag in range(8, _LONGEST + 1)}}
-# Characters between two samples -> the lags whose loops are so long that one sample at least falls into each.
-_STEPS = {
-    8: [lag for lag in _LAGS if lag < 16],
-    32: [lag for lag in _LAGS if 16 <= lag < 32],
-    64: [lag for lag in _LAGS if lag >= 32],
-}
-_REACH = 4 * _LONGEST
+# Lag -> characters between two samples: so few that one sample at least falls into each of its loops.
+_STEPS = {lag: 64 if lag >= 32 else 32 if lag >= 16 else 8 for lag in _LAGS}
+_WIDTH = max(_STEPS.values())
+_BLOCK = 1 << 21  # characters that are laid out at once
+_REACH = 8 * _WIDTH  # beyond a block: as many samples as the longest loop needs, and what they are compared with
+# Characters of a sample that are compared first: few places are left for the others.
+_FIRST = (0, 4, 7)
 # Indentation and rules: by far the most frequent repetition, and none that matters.
 _FILLING = [int.from_bytes(bytes([char]) * _GRAM, "little") for char in b" \t\n-=_*#~.+|"]
 
@@ -68,36 +69,44 @@ def _codes(text: str) -> npt.NDArray[np.uint8]:
 
 def _candidates(codes: npt.NDArray[np.uint8]) -> list[tuple[int, int]]:
     """(place, lag), sorted: from the place on, as many samples as a loop would have equal those a lag later."""
-    padded = np.concatenate([codes, np.arange(_REACH + 2 * _GRAM, dtype=np.uint32).astype(np.uint8)])
+    padding = np.arange(_REACH + -len(codes) % _WIDTH, dtype=np.uint32).astype(np.uint8)  # repeats nothing nearby
+    padded = np.concatenate([codes, padding])
     found: list[tuple[int, int]] = []
     for begin in range(0, len(codes), _BLOCK):
         block = padded[begin : begin + _BLOCK + _REACH]
-        for step, lags in _STEPS.items():
-            count = (len(block) - _LONGEST - _GRAM) // step
-            samples = _grams(block, 0, step, count)
-            solid = ~np.isin(samples, _FILLING)
-            for lag in lags:
-                same = (samples == _grams(block, lag, step, count)) & solid
-                if same.any():
-                    found += [(begin + n * step, lag) for n in _runs(same, (_LAGS[lag] - _GRAM + 1) // step)]
+        # Column k holds every 64th character from the k-th on: what is compared lies side by side.
+        columns = block.reshape(-1, _WIDTH).T.copy()
+        alike = [_alike(columns, lag) for lag in _LAGS]
+        places, lags = np.concatenate(alike), np.repeat(list(_LAGS), [len(some) for some in alike])
+        grams = np.ndarray((len(block) - _GRAM,), dtype="<u8", buffer=block, strides=(1,))
+        samples = grams[places]
+        same = (samples == grams[places + lags]) & ~np.isin(samples, _FILLING)
+        found += _runs(begin, places[same], lags[same])
     return sorted(found)
 
 
-def _grams(block: npt.NDArray[np.uint8], offset: int, step: int, count: int) -> npt.NDArray[np.uint64]:
-    """Eight characters from every `step`th one on, as one number each."""
-    return np.ndarray((count,), dtype="<u8", buffer=block, offset=offset, strides=(step,))
+def _alike(columns: npt.NDArray[np.uint8], lag: int) -> npt.NDArray[np.int64]:
+    """Places of the samples whose first characters equal those a lag later."""
+    rows = columns.shape[1] - (_LONGEST + _GRAM) // _WIDTH - 1
+
+    def same(place: int) -> npt.NDArray[np.bool_]:
+        (begin, at), (later, then) = divmod(place, _WIDTH), divmod(place + lag, _WIDTH)
+        equal: npt.NDArray[np.bool_] = columns[at, begin : begin + rows] == columns[then, later : later + rows]
+        return equal
+
+    offsets = range(0, _WIDTH, _STEPS[lag])
+    return np.sort(
+        np.concatenate([_WIDTH * np.flatnonzero(reduce(and_, [same(at + k) for k in _FIRST])) + at for at in offsets])
+    )
 
 
-def _runs(same: npt.NDArray[np.bool_], length: int) -> list[int]:
-    """Where runs of at least `length` true values begin."""
-    reached = 1
-    while reached < length:  # hardly any run is long, so that most are gone after a step or two
-        step = min(reached, length - reached)
-        same, reached = same[:-step] & same[step:], reached + step
-    if not same.any():
-        return []
-    begins: list[int] = (np.flatnonzero(np.diff(same, prepend=False) & same)).tolist()
-    return begins
+def _runs(begin: int, places: npt.NDArray[np.int64], lags: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Where runs of samples begin that are long enough for a loop, and their lags; the first place is `begin`."""
+    steps, lengths = (np.array([by.get(lag, 0) for lag in range(_LONGEST + 1)]) for by in (_STEPS, _LAGS))
+    begins = np.flatnonzero((np.diff(lags, prepend=0) != 0) | (np.diff(places, prepend=0) != steps[lags]))
+    sizes, of = np.diff(begins, append=len(lags)), lags[begins]
+    long = sizes >= (lengths[of] - _GRAM + 1) // steps[of]
+    return zip((begin + places[begins[long]]).tolist(), of[long].tolist(), strict=True)
 
 
 def _extended(text: str, place: int, lag: int, first: int, stop: int) -> tuple[int, int]:
