@@ -33,7 +33,12 @@ _SPLITS = (
 )
 _TARGET = (
     click.option("--format", default=None, metavar="NAME", help="The rows' format (default: detected)."),
-    click.option("--tokenizer", default=None, metavar="DIR", help="The model's tokenizer folder."),
+    click.option(
+        "--tokenizer",
+        default=None,
+        metavar="DIR|NAME",
+        help="The model's tokenizer: a folder, or owner/name on the Hugging Face hub.",
+    ),
     click.option("--chat-template", default=None, type=click.Path(), metavar="FILE", help="The model's chat template."),
     click.option(
         "--max-length",

@@ -9,7 +9,7 @@ from datalint.target import Target
 
 HINTS = {
     "template": "a chat template (--chat-template FILE, or --tokenizer DIR with one)",
-    "tokenizer": "a tokenizer.json (--tokenizer DIR)",
+    "tokenizer": "a tokenizer.json (--tokenizer DIR or owner/name)",
     "max-length": "the trainer's limit (--max-length N)",
     "eval": "an evaluation split (--eval FILE)",
     "reference": "a reference file (--reference FILE)",

@@ -68,6 +68,9 @@ def _is_example(local: str, domain: str) -> bool:
     name = labels[-3] if len(labels) > 2 and labels[-2] in _SECOND and len(labels[-1]) == 2 else labels[-2]
     if labels[-1] in NO_TLD or name in NO_HOST or "example" in labels:
         return True
+    # Google gives out names of six characters and more, dots and what follows a plus not counted.
+    if name in ("gmail", "googlemail") and len(local.split("+", maxsplit=1)[0].replace(".", "")) < 6:
+        return True
     return local.lower() in NOBODY or bool(_YOURS.search(local) or _YOURS.match(name))
 
 

@@ -1,7 +1,8 @@
 """The JSON files of a tokenizer folder, and the special tokens that they name."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -9,6 +10,17 @@ from datalint.errors import TokenizerError
 
 # What transformers gives to a template as variables, beside any other `*_token` of the configuration.
 NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+
+
+class AddedToken(NamedTuple):
+    """A token beside the vocabulary's own, as the tokenizers library takes it."""
+
+    content: str
+    single_word: bool = False
+    lstrip: bool = False
+    rstrip: bool = False
+    normalized: bool = False
+    special: bool = True
 
 
 def require_folder(folder: Path) -> None:
@@ -65,3 +77,21 @@ def special_tokens(folder: Path) -> dict[str, str]:
     named |= extra if isinstance(extra, dict) else {}
     texts = {key: token_text(value) for key, value in named.items()}
     return {key: text for key, text in texts.items() if text is not None}
+
+
+def added_tokens(folder: Path) -> list[AddedToken]:
+    """Tokens that `folder` names beside tokenizer.json and transformers 5 adds to it where it lacks them, in order.
+
+    First those of `added_tokens_decoder` by their ids, then the named ones, which are special
+    (`TokenizersBackend.__init__`). Raises TokenizerError.
+    """
+    listed = read_object(folder / "tokenizer_config.json").get("added_tokens_decoder")
+    numbered = sorted((int(key), value) for key, value in (listed or {}).items() if key.isdecimal())
+    tokens = [_added(value) for _, value in numbered if token_text(value) is not None]
+    known = {token.content for token in tokens}
+    return tokens + [AddedToken(text) for text in dict.fromkeys(special_tokens(folder).values()) if text not in known]
+
+
+def _added(value: Mapping[str, Any]) -> AddedToken:
+    flags = {name: bool(value.get(name)) for name in ("single_word", "lstrip", "rstrip", "normalized", "special")}
+    return AddedToken(str(token_text(value)), **flags)

@@ -14,7 +14,7 @@ import xxhash
 
 from datalint.errors import TokenizerError
 from datalint.tokens.bounds import Bounds, bounds_of
-from datalint.tokens.files import require_folder, special_tokens
+from datalint.tokens.files import AddedToken, added_tokens, require_folder, special_tokens
 from datalint.tokens.memory import Encoded, Ints, Memory
 
 if TYPE_CHECKING:
@@ -204,8 +204,9 @@ def _bytes(text: str) -> bytes:
 def load_tokenizer(folder: Path) -> Tokenizer | None:
     """The tokenizer of `folder`, or None where it has no tokenizer.json.
 
-    The file is the truth: truncation and padding that it may carry are switched off, and what a transformers
-    class would rebuild is not. Raises TokenizerError for a missing folder and for a file that does not load.
+    The file is the truth, with the tokens that the configuration adds to it: truncation and padding that it may
+    carry are switched off, and what a transformers class would rebuild is not. Raises TokenizerError for a missing
+    folder and for a file that does not load.
     """
     require_folder(folder)
     path = folder / "tokenizer.json"
@@ -216,20 +217,28 @@ def load_tokenizer(folder: Path) -> Tokenizer | None:
     except OSError as error:
         raise TokenizerError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     tokens = special_tokens(folder)
-    digest = xxhash.xxh3_128_hexdigest(data + msgspec.json.encode(tokens, order="sorted"))
-    backend, special, bounds, memory = _load(path, data)
+    added = tuple(added_tokens(folder))
+    digest = xxhash.xxh3_128_hexdigest(data + msgspec.json.encode([tokens, added], order="sorted"))
+    backend, special, bounds, memory = _load(path, data, added)
     return Tokenizer(folder, digest, special, tokens, bounds, backend, memory)
 
 
 # Building one takes up to half a second, and each file of a run asks for its tokenizer.
 @lru_cache(maxsize=4)
-def _load(path: Path, data: bytes) -> tuple["tokenizers.Tokenizer", dict[str, int], Bounds, Memory]:
+def _load(
+    path: Path, data: bytes, wanted: tuple[AddedToken, ...]
+) -> tuple["tokenizers.Tokenizer", dict[str, int], Bounds, Memory]:
     import tokenizers
 
     try:
         with _panics_told(path):
             backend = tokenizers.Tokenizer.from_buffer(data)
-        bounds = bounds_of(msgspec.json.decode(data), backend.get_vocab(with_added_tokens=False))
+        config = msgspec.json.decode(data)
+        known = {token.content for token in backend.get_added_tokens_decoder().values()}
+        lacking = [token for token in wanted if token.content not in known]
+        backend.add_tokens([tokenizers.AddedToken(**token._asdict()) for token in lacking])
+        config["added_tokens"] = [*(config.get("added_tokens") or ()), *(token._asdict() for token in lacking)]
+        bounds = bounds_of(config, backend.get_vocab(with_added_tokens=False))
     except Exception as error:  # the library raises no narrower class
         raise TokenizerError(
             f"{path}: does not load in tokenizers {tokenizers.__version__} ({error}); "

@@ -65,6 +65,7 @@ NOBODYS = (
     # examples and placeholders
     *("jane.doe@example.com", "a@b.example.org", "x@test.com", "user@domain.com", "boss@company.com"),
     *("your_email@gmail.com", "yourname@yourdomain.com", "you@gmail.com", "noreply@github.com", "root@localhost"),
+    *("bob@gmail.com", "a.b.c.d+news@googlemail.com"),
     # what only looks like an address
     *("git@github.com:org/repo.git", "@app.route('/')", "mAP@0.5", "actions/checkout@v4", "logo@2x.png", "a@b.T(x)"),
     *("ftp://me:pass@ftp.host.net/x", "sha256@abc", "C = A@B", "@dataclass"),

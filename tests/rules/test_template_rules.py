@@ -9,10 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from datalint.engine import Job
+from datalint.engine.mapping import read
 from datalint.rule import Found
 from datalint.run import check
+from datalint.source import DataFile
+from datalint.target import Target
+from datalint.tokens import render_rows
 from datalint_rules.tpl.markers import family_of
+from datalint_rules.tpl.prefix_not_preserved import faulty_of
 from datalint_rules.tpl.pretemplated_text import PretemplatedText
+from datalint_rules.tpl.prompts import asked
 from datalint_rules.tpl.repairs import alternating, without_system
 from datalint_rules.tpl.template_error import TemplateError
 
@@ -414,3 +421,118 @@ def test_taking_apart_is_done_once_and_loses_no_word(pieces: list[str], role: st
         place = 0
         for message in fixed["messages"]:
             place = text.index(message["content"], place) + len(message["content"])
+
+
+# TPL007
+
+# Each character is a token, "\n\n" is one, and <b> and <e> are added tokens.
+VOCABULARY = {
+    text: number for number, text in enumerate(["?", "\n", "\n\n", *map(chr, range(32, 63)), *map(chr, range(64, 127))])
+}
+PLAIN_TOKEN = {"special": True, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+CHARACTERS = {
+    "version": "1.0",
+    "added_tokens": [{"id": 200 + n, "content": text, **PLAIN_TOKEN} for n, text in enumerate(["<b>", "<e>"])],
+    "model": {"type": "BPE", "vocab": VOCABULARY, "merges": [["\n", "\n"]], "unk_token": "?"},
+}
+MARKED = (
+    "{% for m in messages %}<b>{{ m.role }}\n{{ m.content }}<e>{% endfor %}"
+    "{% if add_generation_prompt %}<b>assistant\n{% endif %}"
+)
+
+
+@pytest.fixture
+def prefixes(tmp_path: Path) -> Find:
+    """TPL007 on rows with a template and the tokenizer of characters."""
+
+    def found(template: str, *rows: dict[str, Any]) -> list[dict[str, Any]]:
+        data, folder = tmp_path / "train.jsonl", tmp_path / "model"
+        folder.mkdir(exist_ok=True)
+        data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        (folder / "tokenizer.json").write_text(json.dumps(CHARACTERS), encoding="utf-8")
+        (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
+        return check(str(data), select=["TPL007"], tokenizer=str(folder), isolated=True).findings.to_dicts()
+
+    return found
+
+
+def test_a_token_over_the_boundary_is_the_rows_doing(prefixes: Find) -> None:
+    answers = ["fine", "\nmerged", " fine", "", "fine\n\n", "\n"]
+    found = prefixes(MARKED, *[talk(turn("user", "q"), turn("assistant", text)) for text in answers])
+    assert [(finding["row"], finding["pointer"]) for finding in found] == [
+        (1, "/messages/1/content"),
+        (5, "/messages/1/content"),
+    ]
+
+
+def test_what_every_answer_meets_is_the_templates_doing_and_told_once(prefixes: Find) -> None:
+    thinks = MARKED.replace("assistant\n{% endif", "assistant\n<think>{% endif")
+    rows = [talk(turn("user", f"q{n}"), turn("assistant", text)) for n, text in enumerate(["a", "<think>b", "c"])]
+    (finding,) = prefixes(thinks, *rows)
+    assert finding["row"] is None
+    assert "'<think>' where the row has 'a<e>'" in finding["message"]
+    assert "2 of 3 rows" in finding["message"]
+
+
+def test_the_prompt_of_a_row_is_its_column_else_all_before_the_last_trained_message(prefixes: Find) -> None:
+    ask, answer, bad = turn("user", "q"), turn("assistant", "a"), turn("assistant", "\nb")
+    rows = [
+        {"prompt": [ask], "completion": [answer, ask, bad]},
+        {"prompt": [ask, bad, ask], "completion": [answer]},
+        {"prompt": [ask], "chosen": [answer], "rejected": [bad]},
+        talk(ask, bad, ask, answer),
+        talk(ask, answer, ask, bad, ask),
+        talk(bad),
+    ]
+    found = [(finding["row"], finding["pointer"]) for finding in prefixes(MARKED, *rows)]
+    assert found == [(2, "/rejected/0/content"), (4, "/messages/3/content")]
+
+
+def test_a_template_that_looks_into_texts_is_asked_for_each(prefixes: Find) -> None:
+    switched = MARKED.replace(
+        "assistant\n{% endif", "assistant\n{% if '/off' in messages[0].content %}<off>{% endif %}{% endif"
+    )
+    rows = [talk(turn("user", text), turn("assistant", "a")) for text in ("q", "r /off", "s")]
+    assert [finding["row"] for finding in prefixes(switched, *rows)] == [1]
+
+
+def test_an_answer_that_is_not_rendered_at_all_is_not_told_here(prefixes: Find) -> None:
+    asks = MARKED.replace("for m in messages", "for m in messages if m.role == 'user'")
+    assert prefixes(asks, talk(turn("user", "q"), turn("assistant", "a"))) == []
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not TRL.exists(), reason="no development data beside the checkout")
+@pytest.mark.parametrize("folder", ["phi-3-mini", "olmo-dolma2", "phi-2", "falcon"])
+@pytest.mark.parametrize("template", ["qwen2_5", "qwen3", "llama3_1", "phi3", "gemma"])
+def test_windows_and_forms_tell_what_whole_renders_and_tokens_tell(tmp_path: Path, folder: str, template: str) -> None:
+    starts = ["", "\n", " ", "    ", "\n\n", "\t", "<think>\nhm\n</think>\n\n", "</think>"]
+    texts = [
+        "Yes, I do",
+        "中文，一个没有空格的回答",
+        "12 apples",
+        "'s",
+        "...",
+        "<|end|> x",
+        "[/INST]",
+        "é" * 40,
+        "x" * 300,
+    ]
+    rows = [
+        talk(turn("user", texts[n % 5]), turn("assistant", start + text))
+        for n, start in enumerate(starts)
+        for text in texts
+    ]
+    path = tmp_path / "train.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    target = Target(TRL.parents[1] / "tokenizers" / folder, TRL / f"{template}.jinja")
+    (chunk,) = read(Job(0, DataFile(path, "train.jsonl", "train"), target=target))
+    assert target.tokenizer is not None
+    assert target.template is not None
+    faulty = {prompt.dialogue.row for prompt in faulty_of(chunk, target.tokenizer)}
+    talks = [dialogue.conversation for dialogue in chunk.dialogues]
+    short = render_rows(target.template, [asked(conversation, 1) for conversation in talks])
+    whole = render_rows(target.template, talks)
+    texts = [(one.text, other.text) for one, other in zip(short, whole, strict=True)]
+    pairs = [target.tokenizer.ids(pair) for pair in texts]
+    assert faulty == {row for row, (one, other) in enumerate(pairs) if other[: len(one)] != one}

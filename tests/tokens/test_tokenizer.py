@@ -28,7 +28,8 @@ def test_a_folder_without_the_file_gives_none(tmp_path: Path) -> None:
 
 
 def test_special_and_added_tokens_without_those_of_white_space(tokenizer: Tokenizer) -> None:
-    assert tokenizer.special == {"<s>": 0, "</s>": 1, "<pad>": 2, "<|im_start|>": 3, "<|im_end|>": 4}
+    of_the_file = {"<s>": 0, "</s>": 1, "<pad>": 2, "<|im_start|>": 3, "<|im_end|>": 4}
+    assert tokenizer.special == {**of_the_file, "<image>": tokenizer.size - 1}  # the configuration names it
 
 
 def test_named_tokens_have_texts_and_ids(tokenizer: Tokenizer) -> None:
@@ -184,3 +185,17 @@ def test_real_ids_and_a_real_broken_file() -> None:
     assert falcon.ids([expected["text"]])[0] == expected["token_ids"]
     with pytest.raises(TokenizerError, match="does not load"):
         load_tokenizer(DATA / "added-tokens")
+
+
+def test_tokens_that_only_the_configuration_names_are_added(folder: Path, tokenizer: Tokenizer) -> None:
+    config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    listed = {"999": {"content": "<tool>", "special": True, "lstrip": False, "rstrip": False, "normalized": False}}
+    config |= {"added_tokens_decoder": listed, "pad_token": "<fill>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
+    more = load_tokenizer(folder)
+    assert more is not None
+    assert more.digest != tokenizer.digest
+    # Listed ones first, then those that have a name: what transformers 5 does.
+    first = tokenizer.special["<image>"]
+    assert [more.special[token] for token in ("<tool>", "<fill>", "<image>")] == [first, first + 1, first + 2]
+    assert more.special["<tool>"] in more.ids(["a<tool>b"])[0]

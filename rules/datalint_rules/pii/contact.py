@@ -21,11 +21,11 @@ class Contact(Rule):
     ## What it does
     Looks in every text that training reads: conversations with their tool calls, prompts, answers, labels; in rows of
     unknown format in all. E-mail addresses of examples (`example.*`, `test.*`, `user@domain.com`, `your-name@...`), of
-    automata (`noreply@`) and logins in URLs are none. Telephone numbers count in international (`+44 20 ...`) and North
-    American form, other national forms beside a word like "phone" or "call"; 555-01xx and other numbers of fiction,
-    dummies (123-456-7890) and toll-free numbers do not. IPv4 addresses of private and reserved networks, well-known
-    resolvers (8.8.8.8, 1.1.1.1) and version numbers (v1.2.3.4) are no addresses of anybody. No report shows what was
-    found.
+    automata (`noreply@`), Gmail's of fewer characters than it gives out (`bob@`) and logins in URLs are none. Telephone
+    numbers count in international (`+44 20 ...`) and North American form, other national forms beside a word like
+    "phone" or "call"; 555-01xx and other numbers of fiction, dummies (123-456-7890) and toll-free numbers do not. IPv4
+    addresses of private and reserved networks, well-known resolvers (8.8.8.8, 1.1.1.1) and version numbers (v1.2.3.4)
+    are no addresses of anybody. No report shows what was found.
 
     ## Why is this bad?
     A model repeats what it was trained on, to whoever asks. A person has not agreed to be called by its users, and
@@ -78,6 +78,7 @@ class Contact(Rule):
     good = [
         [{"prompt": "An e-mail?", "completion": "jane@example.com, a@test.org, you@mail.example.co.uk, x@corp.test"}],
         [{"text": "user@domain.com, your.name@gmail.com, noreply@github.com, git@github.com:org/repo.git"}],
+        [{"prompt": "Parse it: alice@example.com, bob@gmail.com, d.a.n+news@gmail.com", "completion": "Done."}],
         [{"text": "@app.route('/'), @pytest.fixture, mAP@0.5, uses: ci@v0.2, logo@2x.png, ftp://me:pass@ftp.host.net"}],
         [{"text": "Call 212-555-0142, (555) 123-4567, 123-456-7890, 1-800-273-8255 or +1 650 555 0199."}],
         [{"text": "The phone costs 1200 000; in 2019-2020 we made 300-400 calls on 2021-03-14 at 10:30-11:30."}],

@@ -10,7 +10,6 @@ import polars as pl
 from datalint.chunk import Chunk
 from datalint.location import parts, replace, resolve
 from datalint.rule import Fix, Found, Rule, none
-from datalint.tokens import Tokenizer
 
 _FAMILIES = {
     "ChatML": "<|im_start|> <|im_end|> <|im_sep|>",
@@ -107,7 +106,7 @@ class SpecialTokenInContent(Rule):
             for number, (row, pointer, text, role, inside) in enumerate(hits.iter_rows())
             for token in sorted(inside)
             if not _meant(chunk, row, role, token)
-            and not _ends(tokenizer, pointer, role, text, token)
+            and not _ends(chunk, row, pointer, text, token)
             # A longer token may have taken its place.
             and (tokenizer is None or ids is None or tokenizer.special[token] in ids[number])
         ]
@@ -133,11 +132,13 @@ def _read(chunk: Chunk, row: int, pointer: str) -> bool:
     return parts(pointer)[0] in {*shape.fields.values(), *_BESIDE}
 
 
-def _ends(tokenizer: Tokenizer | None, pointer: str, role: str | None, text: str, token: str) -> bool:
+def _ends(chunk: Chunk, row: int, pointer: str, text: str, token: str) -> bool:
     """The end token where it belongs: an answer without a template ends with it (TOK004)."""
-    alone = len(parts(pointer)) == 1 and role == "assistant"
-    ends = tokenizer is not None and token == tokenizer.eos and text.rstrip().endswith(token)
-    return alone and ends and text.count(token) == 1
+    tokenizer = chunk.target.tokenizer
+    if tokenizer is None or token != tokenizer.eos or text.count(token) > 1 or not text.rstrip().endswith(token):
+        return False
+    alone = len(parts(pointer)) == 1
+    return alone and any(turn.trained and turn.pointer == pointer for turn in chunk.turn_lists[row])
 
 
 def _meant(chunk: Chunk, row: int, role: str | None, token: str) -> bool:

@@ -49,26 +49,22 @@ def reshaped(arguments: Any, shape: str, *, lossless: bool = True) -> Any:
     return value
 
 
-def with_shape(messages: Sequence[Any], shape: str) -> list[Any]:
-    """The messages with the arguments of all their calls in one shape, whatever that loses: for a trial."""
+def with_shape(messages: Sequence[Any], shape: str, *, lossless: bool = False) -> list[Any]:
+    """The messages with the arguments of their calls in a shape; where that is not possible they stay."""
 
     def change(arguments: Any) -> Any:
-        return reshaped(arguments, shape, lossless=False)
+        try:
+            return reshaped(arguments, shape, lossless=lossless)
+        except LossyError:
+            return arguments
 
     return [_with_calls(message, change) for message in messages]
 
 
 def rewritten(message: Any, shape: str) -> Any:
     """The message with the arguments of its calls in a shape, as far as nothing is lost."""
-
-    def change(arguments: Any) -> Any:
-        try:
-            return reshaped(arguments, shape)
-        except LossyError:
-            return arguments
-
     if calls_of(message):
-        return _with_calls(message, change)
+        return with_shape([message], shape, lossless=True)[0]
     if shape == OBJECT and isinstance(message, dict) and isinstance(text := message.get("value"), str):
         return {**message, "value": spoken(text) or text}
     return message

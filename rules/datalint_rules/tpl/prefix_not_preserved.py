@@ -9,6 +9,7 @@ from datalint.chunk import Chunk
 from datalint.conversation import Dialogue
 from datalint.rule import Rule, Sample, Totals, none
 from datalint.tokens import ChatTemplate, Rendered, Tokenizer, render_rows
+from datalint.turns import REASONING_KEYS
 from datalint_rules.tpl.boundary import kept
 from datalint_rules.tpl.parts import form_of
 from datalint_rules.tpl.prompts import Prompt, asked, prompts_of, split_of
@@ -133,8 +134,10 @@ def _is_template(template: ChatTemplate, tokenizer: Tokenizer, dialogue: Dialogu
     """Whether a conversation of the same form, all of plain texts, fares no better."""
     split = split_of(dialogue)
     messages = [{key: _plain(key, value) for key, value in m.items()} for m in dialogue.conversation.messages]
-    if isinstance(messages[split].get("content"), str):
-        messages[split]["content"] = _PLAIN_TEXT  # even of an empty answer
+    answer = {key: value for key, value in messages[split].items() if key not in REASONING_KEYS}
+    if isinstance(answer.get("content"), str):
+        answer["content"] = _PLAIN_TEXT  # even of an empty answer
+    messages[split] = answer
     plain = replace(dialogue.conversation, messages=messages)
     prompt, full = render_rows(template, [asked(plain, split), plain])
     if not isinstance(prompt, Rendered) or not isinstance(full, Rendered):

@@ -11,6 +11,7 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Rule, Totals, none, option
+from datalint_rules.pref.pairs import ANSWERS
 from datalint_rules.txt.spans import blanked, prose
 
 # Script -> its letters (blocks of code points, ends included), and what in a prompt asks for it.
@@ -74,7 +75,7 @@ class LanguageDrift(Rule):
     Counts the letters of every answer by script (Latin, Han, kana, Cyrillic, Arabic, ...). Reports a script that has
     more than 5 % of an answer's letters, no letter in its prompt, and none in 95 % of the dataset's answers. Code,
     mathematics, and words in brackets or quotes are left out, and so are prompts that ask for a translation or name
-    the language.
+    the language. A text that holds its prompt too, as HH's rows do, is an answer from its last "Assistant:" on.
 
     ## Why is this bad?
     Models that write the data slip into the language they know best, mostly at the end of long answers. What is
@@ -116,6 +117,16 @@ class LanguageDrift(Rule):
         [{"prompt": f"{i} + 1?", "completion": f"It is {i + 1}." if i % 2 else "答案是四。"} for i in range(30)],
         [{"prompt": f"{i} + 1?", "completion": f"It is {i + 1}."} for i in range(25)]
         + [{"prompt": "Integrate.", "completion": r"$\alpha β γ δ ε ζ$ α + β = γ"}],
+        [
+            {side: f"\n\nHuman: {i} + 1?\n\nAssistant: It is {n}." for side, n in (("chosen", i + 1), ("rejected", i))}
+            for i in range(25)
+        ]
+        + [
+            {
+                "chosen": "\n\nHuman: Translate it: 四加四等于八\n\nAssistant: Four and four make eight.",
+                "rejected": "\n\nHuman: Translate it: 四加四等于八\n\nAssistant: Eight.",
+            }
+        ],
     ]
 
     share: float = option(0.05, "Smallest share of an answer's letters.")
@@ -154,12 +165,13 @@ class LanguageDrift(Rule):
         """One answer's finding, if its prompt neither uses the script nor asks for it."""
         row, turn, pointer, content = answer
         script = _NAMES[kind]
-        prompt = "\n".join(t.content or "" for t in chunk.turn_lists[row][:turn])
+        begin = _transcript(content) if not turn else 0
+        prompt = content[:begin] + "\n".join(t.content or "" for t in chunk.turn_lists[row][:turn])
         letter = _letter(script)
         if letter.search(prompt) or _ASKED.search(prompt) or re.search(_SCRIPTS[script][1], prompt, re.IGNORECASE):
             return []
         text = prose(content)
-        text = blanked(text, [match.span() for match in _ASIDE.finditer(text)])
+        text = blanked(text, [(0, begin), *(match.span() for match in _ASIDE.finditer(text))])
         counts = _letters(pl.Series([text]))[0]
         # Single Greek letters are mathematics that nobody has marked as such.
         own = sum(map(len, _run(script).findall(text)))
@@ -177,6 +189,11 @@ class LanguageDrift(Rule):
             return none()
         drift = frame.filter((pl.col("kind") == "drift") & pl.col("script").is_in(foreign.implode()))
         return drift.select("file", "row", "pointer", "script", "share", "text")
+
+
+def _transcript(text: str) -> int:
+    """Where the last answer begins in a text that holds its prompt as well, as HH's rows do; 0 if it holds none."""
+    return max((match.end() for match in ANSWERS.finditer(text)), default=0)
 
 
 @cache
