@@ -5,7 +5,7 @@ the rows as one round leaves them are checked again, and what is found there mak
 
 The order within a round, for one row:
 
-1. Rewrites, in the order of the rules' codes. A rule is applied only if all that its findings point to is still what
+1. Rewrites: first of rules that take rows apart (`Rule.leads`), then in the order of the rules' codes. A rule is applied only if all that its findings point to is still what
    the rule saw; otherwise it is judged again in the next round.
 2. Drops. A row that is rewritten in this round is not dropped in it: the rewrite may have removed the reason. Nor is
    a row that repeats or contradicts another one which a different rule drops in this round.
@@ -195,7 +195,8 @@ def _round(found: pl.DataFrame, fixes: Fixes, *, unsafe: bool) -> Round:
         # The first rule of a row was applied for certain: where its finding is back, its rewrite is of no use.
         tried = earlier.rewrites.filter(pl.col("rule") == pl.col("rule").first().over("file", "row"))
         changes = changes.join(tried, on=list(_PLACE), how="anti", nulls_equal=True)
-    changes = _sorted(changes)
+    leading = [code for code, rule in fixes.rules.items() if rule.leads]
+    changes = _sorted(changes).sort("file", "row", ~pl.col("rule").is_in(leading), maintain_order=True)
     drops = wanted.filter(pl.col("fix_kind") == "drop")
     ready = drops.join(changes, on=["file", "row"], how="anti")
     settled = _without_orphans(ready)

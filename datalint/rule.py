@@ -89,6 +89,7 @@ class Rule:
     aliases: ClassVar[tuple[str, ...]] = ()
     fix: ClassVar[Fix | None] = None
     fix_title: ClassVar[str] = ""  # what the fix does, in a few words
+    leads: ClassVar[bool] = False  # its rewrite goes before those of other rules, which would spoil what it looks for
     always: ClassVar[bool] = False  # told whatever was selected, unless ignored by its own name
     key: ClassVar[tuple[str, ...]] = ()  # mapped rows with equal values here must meet in one `reduce`
     literals: ClassVar[tuple[str, ...]] = ()  # the rule looks only at `chunk.texts_with` these

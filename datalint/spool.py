@@ -90,7 +90,7 @@ class Spool:
 
     def append(self, frame: pl.DataFrame) -> None:
         """One frame more, in memory at first."""
-        kept = frame.drop_nulls(list(self.key)) if self.key else frame
+        kept = frame.drop_nulls(list(self.key)) if any(frame[name].null_count() for name in self.key) else frame
         if kept.height:
             self._frames.append(kept)
             self.held += int(kept.estimated_size())

@@ -56,6 +56,8 @@ class Target:
     @cached_property
     def indexed(self) -> bool:
         """Whether there is an index. Raises UsageError or InputError if it cannot be opened."""
+        if self.against is None:
+            return False
         from datalint.index import open_index
 
-        return self.against is not None and open_index(self.against) is not None
+        return open_index(self.against) is not None

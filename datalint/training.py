@@ -1,6 +1,7 @@
 """What a trainer tokenizes of a row, which characters of it the loss sees, and what is left of it after the cut."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ _JOINED = {"prompt-completion": "", "preference": "", "unpaired": "", "alpaca": 
 _CONVERSATIONS = ("chat", "sharegpt")  # formats without a side that is the answer
 _ANSWERS = ("completion", "chosen", "rejected")
 _CONTEXT = ("messages", "prompt")
+_WORD = re.compile(r"\w+")
 _LONG = 16  # characters of a text that stands by chance nowhere else
 
 
@@ -153,6 +155,7 @@ def _of_dialogue(dialogue: Dialogue, render: Rendered, shape: Shape, loss: str) 
             spans = [places[index] for index in trained]
         if trained[-1] == last and not render.spans:
             spans[-1] = (spans[-1][0], max(end, spans[-1][0]))  # what follows the last content ends the turn
+        spans = [span for span in spans if span[0] < span[1]] or spans[-1:]
     if spans:
         first, final = dialogue.contents[trained[0]], dialogue.contents[trained[-1]]
         tools, form = bool(dialogue.conversation.tools), shape.format
@@ -171,7 +174,8 @@ def _places(dialogue: Dialogue, text: str) -> list[Span]:
     """Where each message's content stands in the render.
 
     Searched in the order of the messages; behind a message that the template has changed beyond recognition, from
-    the end as well, since a short text may stand in what was not recognised. Such a message fills its gap.
+    the end as well, since a short text may stand in what was not recognised. Such a message fills its gap, if it left
+    a trace there.
     """
     parts = [_searched(message) for message in dialogue.conversation.messages]
     places = _forward(parts, text)
@@ -185,11 +189,18 @@ def _places(dialogue: Dialogue, text: str) -> list[Span]:
             upto = next((number for number in range(index, len(places)) if places[number] is not None), len(places))
             after = len(text.rstrip()) if upto == len(places) else (places[upto] or (0, 0))[0]
             start = known[-1][1] if known else 0
-            # Several in one gap share it by their sizes.
-            size = max(0, after - start) * sizes[index] // sum(sizes[index:upto])
-            place = (start, start + size)
+            gap = text[start:after]
+            # Several in one gap share it by their sizes. What leaves no trace in it is not rendered at all.
+            size = len(gap) * sizes[index] // sum(sizes[index:upto])
+            place = (start, start + size) if _leaves_trace(parts[index], gap) else (start + len(gap),) * 2
         known.append(place)
     return known
+
+
+def _leaves_trace(wanted: Sequence[str], gap: str) -> bool:
+    """Some word of what a message says stands in the gap."""
+    folded = gap.casefold()
+    return any(word in folded for part in wanted for word in _WORD.findall(part.casefold()))
 
 
 def _forward(parts: Sequence[list[str]], text: str) -> list[Span | None]:

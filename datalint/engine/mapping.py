@@ -4,7 +4,7 @@
 """
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -52,7 +52,7 @@ def map_file(
 ) -> MappedFile:
     """Read a file and map it by all rules; what has to meet others goes to `gathered`. See `run` for the options."""
     lines, formats, columns, prints = Lines(), Counter[str](), dict[str, str](), list[bytes]()
-    findings: list[pl.DataFrame] = []
+    findings = defaultdict[tuple[int, object], list[pl.DataFrame]](list)
     budget: list[pl.DataFrame] = []
     rows = unreadable = done = 0
     size, sha256 = _file_digest(job)
@@ -68,14 +68,15 @@ def map_file(
         for shape, _, alike in chunk.forms:
             columns.update({ours: theirs for ours, theirs in shape.fields.items() if ours != theirs})
             formats[shape.format] += len(alike)
-        for rule in rules:
+        for number, rule in enumerate(rules):
             frame = rule.map(chunk)
             if frame.height:
                 placed = _placed(frame, job.index, block.first_row)
                 if rule.gathers:
                     gathered.add(rule, job.file, placed)
                 else:
-                    findings.append(as_findings(placed, rule))
+                    # Joined by schema, so that a column that is missing stays missing and no number is widened.
+                    findings[number, tuple(placed.schema.items())].append(placed)
         if tokens:
             budget.append(measured(chunk))
         if progress:
@@ -88,7 +89,8 @@ def map_file(
     read_file = ReadFile(
         job.file, container, compression, rows, unreadable, formats, columns, size, sha256, lines, prints
     )
-    return MappedFile(read_file, findings, budget)
+    told = [as_findings(pl.concat(parts), rules[number]) for (number, _), parts in findings.items()]
+    return MappedFile(read_file, told, budget)
 
 
 def read(job: Job, repair: Repair | None = None) -> Iterator[Chunk]:
@@ -110,7 +112,9 @@ def as_findings(frame: pl.DataFrame, rule: Rule) -> pl.DataFrame:
 
 def _placed(frame: pl.DataFrame, file: int, first_row: int) -> pl.DataFrame:
     """Local rows as rows of their file."""
-    return frame.with_columns(pl.lit(file, dtype=pl.UInt32).alias("file"), pl.col("row").cast(pl.Int64) + first_row)
+    # Column by column: a query for each frame of each rule costs a tenth of a run.
+    placed = frame.clone().replace_column(frame.get_column_index("row"), frame["row"].cast(pl.Int64) + first_row)
+    return placed.insert_column(frame.width, pl.Series("file", [file], pl.UInt32).new_from_index(0, frame.height))
 
 
 def _file_digest(job: Job) -> tuple[int, str]:

@@ -79,6 +79,15 @@ def test_rewrites_are_applied_in_the_order_of_codes_and_only_to_their_rows() -> 
     assert [step.rule for step in done.steps[1]] == ["AAA001", "BBB001"]
 
 
+def test_a_rule_that_takes_rows_apart_goes_first() -> None:
+    class Leading(Dotted):
+        leads = True
+
+    found = findings(rewrite("AAA001", 0), rewrite("BBB001", 0))
+    first = Fixes({**RULES, "BBB001": Leading()}).then(found, unsafe=False)
+    assert first.repaired(0, block({"text": "a"})).values == [{"text": "a."}]
+
+
 def test_a_rule_whose_place_was_just_rewritten_is_judged_again() -> None:
     found = findings(rewrite("AAA001", 0), rewrite("BBB001", 0))
     once = Fixes(RULES).then(found, unsafe=False)

@@ -56,10 +56,6 @@ CAUSES = {
     "turns do not alternate": talk(turn("user", "u"), turn("user", "v")),
     "null content": talk(turn("user", None)),
     "content is a list": talk(turn("user", [{"type": "text", "text": "u"}])),
-    "form of tool arguments": talk(
-        turn("user", "u"),
-        turn("assistant", "", tool_calls=[{"function": {"name": "f", "arguments": "{}"}}]),
-    ),
     "tool turns unsupported": talk(turn("user", "u"), turn("tool", "r"), turn("assistant", "a")),
     "the row as a whole": talk(turn("assistant", "a")),
 }
@@ -78,9 +74,16 @@ def test_the_cause_is_what_has_to_change(find: Find, cause: str) -> None:
     assert json.loads(finding["args"])["cause"] == cause
 
 
+def test_a_row_that_other_tool_arguments_would_mend_is_told_once(find: Find) -> None:
+    call = turn("assistant", "", tool_calls=[{"function": {"name": "f", "arguments": "{}"}}])
+    rows = [talk(turn("user", "u"), call), talk(turn("system", "s"), turn("user", "u"), call)]
+    found = find(STRICT, *rows, select="TPL001,TOOL002")
+    assert [(finding["row"], finding["rule"]) for finding in found] == [(0, "TOOL002"), (1, "TPL001")]
+
+
 def test_only_causes_with_a_sure_repair_have_a_fix(find: Find) -> None:
     fixes = [find(STRICT, row)[0]["fix"] for row in CAUSES.values()]
-    assert fixes == ["rewrite", "rewrite", None, None, None, None, None]
+    assert fixes == ["rewrite", "rewrite", None, None, None, None]
 
 
 def test_a_template_that_hits_limits_is_told_three_times_and_given_up(find: Find) -> None:

@@ -52,6 +52,7 @@ class PretemplatedText(Rule):
     severity = "error"
     message = "{count} role markers of {family} stand in the content of messages"
     fix = Fix("rewrite", "unsafe")
+    leads = True  # TOK006 would break the markers
     fix_title = "takes the text apart into messages"
     literals = LITERALS
     bad = [

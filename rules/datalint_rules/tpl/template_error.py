@@ -10,6 +10,7 @@ from datalint.chunk import Chunk
 from datalint.location import parts
 from datalint.rule import Fix, Found, Rule, Sample, none
 from datalint.tokens import RenderError
+from datalint_rules.tool.trials import faults
 from datalint_rules.tpl.repairs import FIXABLE, causes_of, role_of
 
 _STRICT = (
@@ -31,9 +32,9 @@ class TemplateError(Rule):
     ## What it does
     Renders every row that has message lists with the template, in a sandboxed process with limits, and
     reports what raises, in the template's own words. The cause is found by trying: the row is rendered again
-    without system turns, with neighbours of one role joined, with tool arguments in the other form, without
-    null contents, with lists of blocks as text and texts as lists, and without tool turns. A template that
-    runs into the limits three times is given up.
+    without system turns, with neighbours of one role joined, without null contents, with lists of blocks as text
+    and texts as lists, and without tool turns. A row that tool arguments in another shape would mend is TOOL002's. A
+    template that runs into the limits three times is given up.
 
     ## Why is this bad?
     The trainer stops at this row, or drops it with a line in a log.
@@ -78,6 +79,9 @@ class TemplateError(Rule):
         failed = [(d, result) for d, result in chunk.rendered if isinstance(result, RenderError)]
         # Rows after a template was given up say nothing of themselves.
         failed = [(d, result) for d, result in failed if result.kind != "given up"]
+        if failed:
+            explained = {fault.row for fault in chunk.once(faults) if fault.raises}  # TOOL002's
+            failed = [(d, result) for d, result in failed if d.row not in explained]
         if not failed:
             return none()
         causes = causes_of(chunk, [d for d, error in failed if error.kind == "raised"])
