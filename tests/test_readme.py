@@ -23,8 +23,9 @@ def block(name: str) -> str:
     return found[1]
 
 
-def test_the_terminal_excerpt_is_what_the_command_prints() -> None:
-    shown = block("excerpt")
+@pytest.mark.parametrize(("name", "exits"), [("excerpt", 1), ("explain", 0)])
+def test_the_terminal_excerpts_are_what_the_commands_print(name: str, exits: int) -> None:
+    shown = block(name)
     command = COMMAND.search(shown)
     assert command
     done = subprocess.run(
@@ -35,7 +36,7 @@ def test_the_terminal_excerpt_is_what_the_command_prints() -> None:
         text=True,
         check=False,
     )
-    assert done.returncode == 1
+    assert done.returncode == exits
     lines = iter(done.stdout.splitlines())
     for line in shown.splitlines()[1:]:
         if line and line != "[...]":
