@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datalint.dedup.text import fold, joined, ranges
-from datalint.fingerprint import canonical
+from datalint.fingerprint import canonical, digest
 from datalint.flat import Turns, Values, merged, strings
 from datalint.forms import Form
 from datalint.turns import as_text
@@ -35,7 +35,7 @@ class Compared:
         return "\n".join(content for content, field in some if content and field != "label")
 
     def context(self, end: int) -> bytes:
-        """What is said before a trained answer, one of `ends`."""
+        """Equal where the same is said before a trained answer, one of `ends`."""
         return self.held.said(self.place, end)
 
 
@@ -57,7 +57,7 @@ class Held:
     def folded(self) -> list[tuple[slice, bytes]]:
         """Consecutive rows, and their turns as `fold` writes them, lines apart."""
         sizes = [0 if text is None else len(text) for text in self.turns.content]
-        before = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))[np.asarray(self.bounds)]
+        before = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))[self.bounds]
         return [
             (slice(start, stop), fold(self.turns.content[self.bounds[start] : self.bounds[stop]]))
             for start, stop in ranges(np.diff(before))
@@ -78,21 +78,21 @@ class Held:
 
     @cached_property
     def _parts(self) -> list[bytes]:
-        """Three for each turn: role, content, calls."""
+        """Three for each turn: role, digest of the content, calls."""
         roles = {role: role.encode() + _PART for role in set(self.turns.role)}
-        calls: Iterable[bytes] = repeat(_PART * 2, len(self.lines))
+        calls: Iterable[bytes] = repeat(_PART, len(self.lines))
         if any(self.turns.calls):
-            calls = (_PART + (call or "").encode() + _PART for call in self.turns.calls)
-        parts = zip(map(roles.__getitem__, self.turns.role), self.lines, calls, strict=True)
+            calls = ((call or "").encode() + _PART for call in self.turns.calls)
+        parts = zip(map(roles.__getitem__, self.turns.role), digest(self.lines), calls, strict=True)
         return list(chain.from_iterable(parts))
 
     def said(self, place: int, turns: int) -> bytes:
-        """Roles, contents and calls of the first turns of the row at a place."""
+        """Roles, contents and calls of the first turns of the row at a place: equal bytes where they are equal."""
         start = self.bounds[place]
         return b"".join(self._parts[3 * start : 3 * (start + turns)])
 
     def whole(self) -> list[bytes]:
-        """Of each row roles, contents, calls and label: exact duplicates."""
+        """The same of all turns of each row, with its label: exact duplicates."""
         parts, bounds = self._parts, [3 * bound for bound in self.bounds]
         whole = [b"".join(parts[start:stop]) for start, stop in pairwise(bounds)]
         if self.labels or self.records:
@@ -103,11 +103,12 @@ class Held:
     @cached_property
     def answers(self) -> NDArray[np.int64]:
         """Which turns are trained answers that something is said before, a rejected one excepted. Ascending."""
-        trained = np.flatnonzero(np.asarray(self.turns.trained, bool))
+        count = len(self.lines)
+        trained = np.flatnonzero(np.fromiter(self.turns.trained, bool, count))
         if "rejected" in self.turns.field:
             # That is not what the model is to say.
             trained = trained[[self.turns.field[turn] != "rejected" for turn in trained.tolist()]]
-        said = np.concatenate(([0], np.cumsum(list(map(bool, self.lines)))))
+        said = np.concatenate(([0], np.cumsum(np.fromiter(map(bool, self.lines), bool, count))))
         told: NDArray[np.bool_] = said[trained] > said[np.asarray(self.bounds)[self.places(trained)]]
         return trained[told]
 

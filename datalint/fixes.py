@@ -5,8 +5,9 @@ the rows as one round leaves them are checked again, and what is found there mak
 
 The order within a round, for one row:
 
-1. Rewrites: first of rules that take rows apart (`Rule.leads`), then in the order of the rules' codes. A rule is applied only if all that its findings point to is still what
-   the rule saw; otherwise it is judged again in the next round.
+1. Rewrites: first those of rules that take rows apart (`Rule.leads`), then in the order of the rules' codes. A rule is
+   applied only if all that its findings point to is still what the rule saw; otherwise it is judged again in the next
+   round.
 2. Drops. A row that is rewritten in this round is not dropped in it: the rewrite may have removed the reason. Nor is
    a row that repeats or contradicts another one which a different rule drops in this round.
 

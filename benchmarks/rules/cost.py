@@ -39,7 +39,7 @@ from datalint.source.gather import gather
 from datalint.spool import Scratch, half_of_memory
 
 BASE = ("blocks", "shapes", "turn_lists", "turns", "texts")
-SHARED = ("_hits", "rows", "faults", "dialogues", "compared", "keys", "packed")
+SHARED = ("_hits", "rows", "faults", "dialogues", "held", "keys", "packed")
 """Views that rules share beyond the base; `_hits` is the search for the literals of all rules."""
 COPIES = 5
 

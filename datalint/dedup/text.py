@@ -92,19 +92,22 @@ def joined(folded: bytes, starts: NDArray[Any], without: Sequence[int] = ()) -> 
         without: Numbers of texts that are left out.
 
     """
-    codes = np.frombuffer(folded, np.uint8).copy()
-    edges = np.flatnonzero(codes == ROW)
-    if len(without) or (edges[1:] == edges[:-1] + 1).any():
-        # An empty text is no line.
+    if len(without):
         texts = folded[1:-1].split(b"\xff")
         for text in without:
             texts[text] = b""
-        parts = itertools.pairwise([*starts.tolist(), len(texts)])
-        return b"\xff%b\xff" % b"\xff".join(b"\n".join(filter(None, texts[start:stop])) for start, stop in parts)
-    inside = np.ones(len(edges), bool)
-    inside[starts] = inside[-1] = False
-    codes[edges[inside]] = ord("\n")
-    return codes.tobytes()
+        folded = b"\xff".join((b"", *texts, b""))
+    codes = np.frombuffer(folded, np.uint8).copy()
+    edges = np.flatnonzero(codes == ROW)
+    before, filled = edges[:-1], np.diff(edges) > 1
+    inside = np.ones(len(filled), bool)
+    inside[starts] = False
+    codes[before[inside]] = ord("\n")
+    # An empty text is no line, and a row begins with none.
+    counts = np.concatenate(([0], np.cumsum(filled)))
+    begun = counts[:-1] > np.repeat(counts[starts], np.diff(np.append(starts, len(filled))))
+    gone = before[inside & ~(filled & begun)]
+    return np.delete(codes, gone).tobytes() if len(gone) else codes.tobytes()
 
 
 def fold_unicode(text: str) -> bytes:

@@ -91,11 +91,11 @@ class RenderPool:
     """Renders rows in one worker process at a time.
 
     A row that hits a limit gets a RenderError, and the next row has a new worker. After `max_hits` such rows
-    the template as a whole is given up. The limits are for one row: `cpu_seconds`, `wall_seconds`, and
-    `memory`, bytes of address space beyond what the started worker has.
+    the template as a whole is given up, whatever tokens it is given. The limits are for one row: `cpu_seconds`,
+    `wall_seconds`, and `memory`, bytes of address space beyond what the started worker has.
     """
 
-    cpu_seconds: int = 2
+    cpu_seconds: int = 1
     wall_seconds: float = 20.0
     memory: int = 768 << 20
     max_hits: int = 3
@@ -114,7 +114,7 @@ class RenderPool:
         encoded = list(places)
         results: list[Rendered | RenderError] = []
         with self._lock:
-            while len(results) < len(encoded) and self._hits[template.digest] < self.max_hits:
+            while len(results) < len(encoded) and self._hits[template.sources] < self.max_hits:
                 results += self._render_some(template, encoded[len(results) : len(results) + BATCH_ROWS])
         message = f"the template is given up: {self.max_hits} rows ran into the limits of rendering"
         results += [RenderError("given up", "limit", message)] * (len(encoded) - len(results))
@@ -147,9 +147,9 @@ class RenderPool:
                 yield result
         except _WorkerEndedError as ended:
             self.close()
-            self._hits[template.digest] += 1
+            self._hits[template.sources] += 1
             limit, message = ended.args
-            if self._hits[template.digest] == self.max_hits:
+            if self._hits[template.sources] == self.max_hits:
                 message += "; the template is given up, no more rows are rendered"
             yield RenderError("limit", limit, message)
 

@@ -41,6 +41,11 @@ class ChatTemplate:
         encoded = msgspec.json.encode(content, order="sorted")
         return xxhash.xxh3_128_hexdigest(encoded)
 
+    @cached_property
+    def sources(self) -> str:
+        """32 hexadecimal digits over the jinja2 sources alone."""
+        return xxhash.xxh3_128_hexdigest(msgspec.json.encode(dict(self.named), order="sorted"))
+
     def source(self, *, tools: bool) -> str:
         """The jinja2 source for a row with or without a tools list (even an empty one).
 

@@ -87,13 +87,15 @@ def _faults(target: Target) -> Iterator[tuple[str, str]]:
         return
     added = configured(tokenizer.folder)
     named = {name: text for name in _DECLARED if (text := tokenizer.special_tokens.get(name))}
+    last = largest_id(tokenizer.folder, tokenizer.digest)
+    fresh = {text for text in named.values() if text not in added and (tokenizer.id_of(text) or 0) > last}
     for name, text in named.items():
-        if tokenizer.id_of(text) is None and text not in added:
-            pieces = len(tokenizer.ids([text])[0])
-            yield "error", f"{name} {text} is no token of tokenizer.json but {pieces} pieces of text"
+        if text in fresh:
+            what = f"{name} {text} is no token of tokenizer.json: it gets the new id {tokenizer.id_of(text)}"
+            yield "error", f"{what}, which the model was never trained with"
     size = _vocab_size(model_config(tokenizer.folder))
-    ids = {**added, **tokenizer.special}
-    largest = max([largest_id(tokenizer.folder, tokenizer.digest), *ids.values()])
+    ids = {text: index for text, index in {**added, **tokenizer.special}.items() if text not in fresh}
+    largest = max([last, *ids.values()])
     if size is None or largest < size:
         return
     token = tokenizer.backend.id_to_token(largest) or next(text for text, index in ids.items() if index == largest)
