@@ -64,7 +64,7 @@ def _placed(file: DataFile, settings: Settings) -> DataFile:
     for dataset, table in settings.config.datasets.items():
         for split in SPLITS:
             if any(matches(name, pattern) for pattern in getattr(table, split)):
-                return DataFile(file.path, file.name, split, dataset)
+                return replace(file, split=split, dataset=dataset)
     return file
 
 

@@ -5,11 +5,24 @@
     writer    data files, removed.parquet, changes.parquet, originals.parquet
     publish   the folder appears at once
     rebuild   the input files again, proved by their sha256
+    inplace   the rewrites alone, made in the files where they lie
 
 Every input row is in a data file or in removed.parquet, and nothing is published before that has been counted.
 """
 
-from datalint.cleaner.cleaning import CleanOptions, CleanResult, clean, clean_settings
+from datalint.cleaner.cleaning import clean, clean_settings
+from datalint.cleaner.inplace import FixResult, fix
 from datalint.cleaner.rebuild import RestoredFile, RestoreResult, restore
+from datalint.cleaner.result import CleanOptions, CleanResult
 
-__all__ = ["CleanOptions", "CleanResult", "RestoreResult", "RestoredFile", "clean", "clean_settings", "restore"]
+__all__ = [
+    "CleanOptions",
+    "CleanResult",
+    "FixResult",
+    "RestoreResult",
+    "RestoredFile",
+    "clean",
+    "clean_settings",
+    "fix",
+    "restore",
+]

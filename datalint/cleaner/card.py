@@ -9,10 +9,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import groupby
+from typing import Any
 
 from datalint.cleaner.manifest import Counts, FileEntry, Manifest
 
 _SPLITS = ("train", "validation", "test")
+_SHARD = re.compile(r"-\d{5,}(-of-\d{5,}\.\w+)$")
 _TEST = re.compile(r"(?:^|[-._ 0-9/])(?:test|testing)(?=$|[-._ 0-9/])")
 
 
@@ -26,9 +30,23 @@ class RuleLine:
     changed: int
 
 
-def write_card(manifest: Manifest, schemas: Mapping[str, str], rules: Sequence[RuleLine]) -> str:
-    """The text. `schemas`: output -> something that is equal for files of one schema; files without rows have none."""
-    lines = ["---", *_configs(manifest.files, schemas), "---", "", "# Cleaned dataset", ""]
+@dataclass(frozen=True)
+class Table:
+    """The columns of a data file."""
+
+    key: str  # equal for files with the same columns
+    features: str | None = None  # their types as JSON, where the file does not say them itself
+
+    @classmethod
+    def of(cls, features: Sequence[Mapping[str, Any]]) -> "Table":
+        """Of JSON Lines."""
+        told = _yaml(features)
+        return cls(told, told)
+
+
+def write_card(manifest: Manifest, tables: Mapping[str, Table], rules: Sequence[RuleLine]) -> str:
+    """The text. `tables`: output -> its columns; files without rows have none."""
+    lines = ["---", *_configs(manifest.files, tables), "---", "", "# Cleaned dataset", ""]
     safety = "Safe and unsafe" if manifest.options.get("unsafe_fixes") else "Safe"
     lines += [
         f"Written by datalint {manifest.version}.",
@@ -73,25 +91,46 @@ def _row(name: str, split: str, counts: FileEntry | Counts) -> str:
     return " | ".join((f"| {name}", split, *(f"{number:,}" for number in numbers))) + " |"
 
 
-def _configs(files: Sequence[FileEntry], schemas: Mapping[str, str]) -> list[str]:
+def _configs(files: Sequence[FileEntry], tables: Mapping[str, Table]) -> list[str]:
     """One configuration for the files of each schema: `load_dataset` reads a configuration with a single one."""
-    groups: dict[str, list[FileEntry]] = {}
+    groups: dict[Table, list[FileEntry]] = {}
     for file in files:
-        if file.output in schemas:
-            groups.setdefault(schemas[file.output], []).append(file)
+        if file.output in tables:
+            groups.setdefault(tables[file.output], []).append(file)
     if not groups:
         return ["configs: []"]
-    lines = ["configs:"]
-    for number, group in enumerate(sorted(groups.values(), key=lambda some: -sum(f.rows_out for f in some))):
-        splits: dict[str, list[str]] = {}
+    lines, told = ["configs:"], []
+    biggest_first = sorted(groups.items(), key=lambda item: -sum(file.rows_out for file in item[1]))
+    for number, (table, group) in enumerate(biggest_first):
+        name = "default" if number == 0 else f"part{number + 1}"
+        splits: dict[str, list[FileEntry]] = {}
         for file in group:
-            splits.setdefault(_split(file), []).append(file.output)
-        lines += [f"- config_name: {'default' if number == 0 else f'part{number + 1}'}", "  data_files:"]
-        for split, names in sorted(splits.items(), key=lambda item: _SPLITS.index(item[0])):
+            splits.setdefault(_split(file), []).append(file)
+        lines += [f"- config_name: {name}", "  data_files:"]
+        for split, some in sorted(splits.items(), key=lambda item: _SPLITS.index(item[0])):
             lines += [f"  - split: {split}", "    path:"]
-            # Paths are patterns there; JSON strings are YAML.
-            lines += [f"    - {json.dumps(glob.escape(name))}" for name in names]
-    return lines
+            lines += [f"    - {_yaml(pattern)}" for pattern in _patterns(some, files)]
+        if table.features is not None:
+            told += [f"- config_name: {name}", f"  features: {table.features}"]
+    return [*lines, *(["dataset_info:", *told] if told else [])]
+
+
+def _yaml(value: Any) -> str:
+    """JSON is YAML, but for characters that YAML wants escaped and the pairs in which JSON escapes them."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
+
+
+def _patterns(some: Sequence[FileEntry], files: Sequence[FileEntry]) -> list[str]:
+    """What matches these files and no other: `train-*-of-00003.parquet` for shards, else a name each."""
+    found: list[str] = []
+    for relative, group in groupby(some, key=lambda file: file.relative):
+        names = [file.output for file in group]
+        pattern = _SHARD.sub("-*\\1", glob.escape(names[0]))
+        matched = {file.output for file in files if fnmatchcase(file.output, pattern)}
+        shards = len(names) > 1 and matched == set(names) == {f.output for f in files if f.relative == relative}
+        found += [pattern] if shards else [glob.escape(name) for name in names]
+    return found
 
 
 def _split(file: FileEntry) -> str:

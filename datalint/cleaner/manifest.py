@@ -2,15 +2,17 @@
 
 import hashlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from datalint.cleaner.style import CsvStyle, JsonStyle
+from datalint.cleaner.style import CsvStyle, JsonStyle, SameStyle
 from datalint.errors import InputError
 from datalint.rule import Rule
+from datalint.source.storage import open_bytes
 
 SCHEMA = "datalint-clean/1"
 NAME = "manifest.json"
@@ -28,13 +30,22 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     rows_unreadable: int = 0
     rows_changed: int = 0
 
+    def plus(self, other: "Counts | FileEntry") -> "Counts":
+        """Those of both."""
+        return Counts(**{name: getattr(self, name) + getattr(other, name) for name in Counts.__struct_fields__})
 
-class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One input."""
 
-    input: str  # as the user named it
+class FileEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One data file: an input, or where its rows are in shards, the part of it that a shard stands for.
+
+    Shards of one input stand together; they share `input`, `relative` and all that is told of the whole input.
+    """
+
+    input: str  # as the user named it; bytes that are no UTF-8 as \\xNN
     relative: str  # its name below a folder, as `restore` writes it
+    name_bytes: bytes | None = None  # `relative` where that is no UTF-8
     output: str
+    first_row: int = 0  # the input's row with which this file begins
     split: str
     format: str
     container: str
@@ -49,9 +60,15 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
     content_sha256: str  # of the decompressed bytes; of Parquet: of the rows
     output_sha256: str
     rebuild: Rebuild
-    style: JsonStyle | CsvStyle | None
+    style: JsonStyle | CsvStyle | SameStyle | None
     gap: str  # what usually stands between two records
     provenance: list[str]  # columns that are not the input's
+
+    def follows(self, other: "FileEntry") -> bool:
+        """Whether this is the shard behind another one."""
+        told = msgspec.structs.replace
+        blank = {"output": "", "output_sha256": "", "first_row": 0, **dict.fromkeys(Counts.__struct_fields__, 0)}
+        return self.first_row == other.first_row + other.rows_in and told(self, **blank) == told(other, **blank)
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,34 +86,33 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     outputs: dict[str, str]  # name -> sha256
 
 
-def total(files: Sequence[FileEntry]) -> Counts:
+def total(files: Iterable[FileEntry | Counts]) -> Counts:
     """The counts of all files."""
-    return Counts(
-        rows_in=sum(file.rows_in for file in files),
-        rows_out=sum(file.rows_out for file in files),
-        rows_removed=sum(file.rows_removed for file in files),
-        rows_unreadable=sum(file.rows_unreadable for file in files),
-        rows_changed=sum(file.rows_changed for file in files),
-    )
+    return reduce(Counts.plus, files, Counts())
 
 
 def digests(rules: Mapping[str, Rule]) -> dict[str, str]:
-    """Code -> sha256 of the rule's own source and options: which rule it was that decided."""
+    """Code -> sha256 of the file that the rule is in, its name and its options: which rule it was that decided."""
+    sources: dict[str, bytes] = {}
     found = {}
     for code, rule in sorted(rules.items()):
         options = msgspec.json.encode({name: value for name, (value, _) in rule.options().items()}, order="sorted")
+        digest = hashlib.sha256(f"{type(rule).__qualname__}\n".encode() + options)
         try:
-            source = inspect.getsource(type(rule)).encode()
+            name = inspect.getfile(type(rule))
+            if name not in sources:
+                sources[name] = Path(name).read_bytes()
+            digest.update(sources[name])
         except (OSError, TypeError):  # a rule from a zipped or compiled pack
-            source = type(rule).__qualname__.encode()
-        found[code] = hashlib.sha256(source + options).hexdigest()
+            pass
+        found[code] = digest.hexdigest()
     return found
 
 
 def sha256_of(path: Path) -> str:
     """Of a file's bytes, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    with open_bytes(path) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type] # it has readinto
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -123,12 +139,18 @@ def read_manifest(folder: Path) -> Manifest:
         raise InputError(f"{path}: schema {manifest.schema[:40]!r} is not {SCHEMA!r}; another version wrote it")
     for name in [*(file.output for file in manifest.files), *manifest.outputs]:
         inside(folder, name, path)
-    seen = set()
+    seen: dict[str, FileEntry] = {}
+    before: FileEntry | None = None
     for file in manifest.files:
         inside(Path("/nowhere"), file.relative, path)
-        if file.relative in seen:
-            raise InputError(f"{path}: names {file.relative!r} twice")
-        seen.add(file.relative)
+        if file.relative not in seen:
+            seen[file.relative] = file
+            fits = file.first_row == 0
+        else:
+            fits = before is not None and file.follows(before)
+        if not fits:
+            raise InputError(f"{path}: names {file.relative!r} twice, and not as shards; the manifest was changed")
+        before = file
     return manifest
 
 

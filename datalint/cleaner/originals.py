@@ -20,6 +20,7 @@ import numpy as np
 
 from datalint.cleaner.tables import Ledger
 from datalint.source import Block
+from datalint.source.storage import open_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,7 +92,7 @@ def _is_text(raw: bytes) -> bool:
 
 def keep_file(ledger: Ledger, label: str, path: Path) -> None:
     """A whole file as it lies on the disk."""
-    with path.open("rb") as stream:
+    with open_bytes(path) as stream:
         number = 0
         while piece := stream.read(PIECE):
             ledger.add(label, number, "file", piece)
@@ -115,5 +116,6 @@ def unpacked_rows(raw: bytes) -> "tuple[list[int], pa.RecordBatch]":
 
     with pa.ipc.open_stream(raw) as stream:
         batch = stream.read_next_batch()
+    batch.validate(full=True)  # somebody may have made these bytes
     metadata: Mapping[bytes, bytes] = batch.schema.metadata or {}
     return msgspec.json.decode(metadata[_ROWS], type=list[int]), batch

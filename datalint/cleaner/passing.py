@@ -1,7 +1,6 @@
-"""Rows of a Parquet input, passed on as Arrow: what no rule rewrote is written exactly as it was read."""
+"""Rows of a Parquet or Arrow input, passed on as Arrow: what no rule rewrote is written exactly as it was read."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +13,6 @@ from datalint.source.columnar import is_json_text
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_PROBE = 16
-_ROWS = 1024
-_BYTES = 8 << 20
 # Metadata that describes columns, and is wrong once these are others.
 _DESCRIPTIONS = (b"huggingface", b"pandas")
 
@@ -42,11 +38,11 @@ def without_descriptions(schema: "pa.Schema") -> "pa.Schema":
 
 
 class ArrowRows:
-    """The rows of a Parquet file, as many as are asked for, in order and in bounded memory."""
+    """The rows of record batches, as many as are asked for, in order and in bounded memory."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file."""
-        self._batches = _batches(path)
+    def __init__(self, batches: "Iterator[pa.RecordBatch]") -> None:
+        """None of the batches is empty."""
+        self._batches = batches
         self._rest: pa.RecordBatch | None = None
 
     def take(self, count: int) -> "pa.RecordBatch":
@@ -60,19 +56,6 @@ class ArrowRows:
             self._rest = batch.slice(count) if batch.num_rows > count else None
             count -= parts[-1].num_rows
         return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
-
-
-def _batches(path: Path) -> "Iterator[pa.RecordBatch]":
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
-        for group in range(file.num_row_groups):
-            # What a row takes is not in the metadata: a dictionary lets a few bytes stand for megabytes.
-            probe = next(file.iter_batches(_PROBE, row_groups=[group]), None)
-            if probe is None or not probe.num_rows:
-                continue
-            size = max(1, min(_ROWS, _BYTES // max(1, probe.nbytes // probe.num_rows)))
-            yield from (batch for batch in file.iter_batches(size, row_groups=[group]) if batch.num_rows)
 
 
 def passed(

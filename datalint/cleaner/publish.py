@@ -10,11 +10,12 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,20 +37,14 @@ def published(out: Path, *, overwrite: bool = False, again: str = "") -> Iterato
     _refuse(out, overwrite=overwrite, again=again)
     with _told(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(out):
-        with _told(out):
-            _sweep(out)
-            _refuse(out, overwrite=overwrite, again=again)
-            new = Path(tempfile.mkdtemp(prefix=_prefix(out), suffix=".new", dir=out.parent))
-        try:
-            with _told(out):
-                yield new
-                new.chmod(0o777 & ~_umask())
-                _sync(new)
-                _refuse(out, overwrite=overwrite, again=again)
-                _swap(new, out)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
+    with _locked(out), _told(out), _swept(out):
+        _refuse(out, overwrite=overwrite, again=again)
+        new = Path(tempfile.mkdtemp(prefix=_prefix(out), suffix=".new", dir=out.parent))
+        yield new
+        new.chmod(0o777 & ~_umask())
+        _sync(new)
+        _refuse(out, overwrite=overwrite, again=again)
+        _swap(new, out)
 
 
 def _refuse(out: Path, *, overwrite: bool, again: str) -> None:
@@ -93,46 +88,69 @@ def _told(out: Path) -> Iterator[None]:
         yield
     except (OSError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
-        raise OutputError(f"{out} cannot be written ({reason})") from error
+        named = getattr(error, "filename", None)
+        # What failed may be an input that went away, or the disk of TMPDIR.
+        elsewhere = isinstance(named, str) and not Path(named).absolute().is_relative_to(out.parent)
+        raise OutputError(f"{out} cannot be written ({f'{named}: ' if elsewhere else ''}{reason})") from error
 
 
 @contextmanager
 def _locked(out: Path) -> Iterator[None]:
     lock = out.parent / f".{out.name}.datalint.lock"
-    with _told(out):
-        handle = _acquired(lock, out)
+    with ExitStack() as stack:
+        with _told(out):
+            _acquire(lock, out, stack)
+        yield
+
+
+def _acquire(lock: Path, out: Path, stack: ExitStack) -> None:
+    """Hold the lock until the stack is left."""
+    for _ in range(_LOCK_TRIES):
+        with ExitStack() as ours:
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0), 0o666)
+            ours.callback(os.close, handle)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = os.pread(handle, 32, 0).decode("ascii", "replace").strip()
+                raise OutputError(f"{out} is being written by another run (process {holder or 'unknown'})") from None
+            # The holder before us may have removed the file between our open and our lock.
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(handle), lock.stat()):
+                    ours.callback(_remove, lock)
+                    os.truncate(handle, 0)
+                    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+                    stack.push(ours.pop_all())
+                    return
+    raise OutputError(f"{out} is being written by other runs; try again")
+
+
+def _remove(lock: Path) -> None:
+    with suppress(OSError):
+        lock.unlink()
+
+
+@contextmanager
+def _swept(out: Path) -> Iterator[None]:
+    """Before and afterwards nothing unfinished lies beside the target. For the holder of the lock."""
+    _sweep(out)
     try:
         yield
     finally:
-        with suppress(OSError):
-            lock.unlink()
-        os.close(handle)
-
-
-def _acquired(lock: Path, out: Path) -> int:
-    for _ in range(_LOCK_TRIES):
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0), 0o666)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(handle, 32, 0).decode("ascii", "replace").strip()
-            os.close(handle)
-            raise OutputError(f"{out} is being written by another run (process {holder or 'unknown'})") from None
-        # The holder before us may have removed the file between our open and our lock.
-        with suppress(FileNotFoundError):
-            if os.fstat(handle).st_ino == lock.stat().st_ino:
-                os.truncate(handle, 0)
-                os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
-                return handle
-        os.close(handle)
-    raise OutputError(f"{out} is being written by other runs; try again")
+            _sweep(out)
+        except BaseException:  # a signal; it comes only once
+            _sweep(out)
+            raise
 
 
 def _sweep(out: Path) -> None:
     """What dead runs left: unfinished folders go; an old output that was moved aside comes back if it must."""
-    left = [path for path in out.parent.iterdir() if path.name.startswith(_prefix(out))]
+    # What mkdtemp draws has no dot: another target may be called as this one, and ".datalint-" something.
+    temporary = re.compile(re.escape(_prefix(out)) + r"[a-z0-9_]+\.(new|old)")
+    left = [path for path in out.parent.iterdir() if temporary.fullmatch(path.name)]
     for path in left:
-        if path.name.endswith(".old") and not out.exists():
+        if path.suffix == ".old" and not out.exists():
             path.rename(out)
         else:
             shutil.rmtree(path, ignore_errors=True)
@@ -165,8 +183,6 @@ def _swap(new: Path, out: Path) -> None:
             old = new.with_suffix(".old")
             out.rename(old)
             new.rename(out)
-            _sync_folder(out.parent)
-            shutil.rmtree(old, ignore_errors=True)
     _sync_folder(out.parent)
 
 

@@ -3,29 +3,21 @@
 import codecs
 import gzip
 import hashlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO
 
 import msgspec
 
-from datalint.cleaner.arrow import cells_of, rows_of
-from datalint.cleaner.manifest import FileEntry, Manifest, inside, read_manifest
-from datalint.cleaner.originals import unpacked_rows
-from datalint.cleaner.passing import alike
+from datalint.cleaner.kept import Notes, verify, written_records
+from datalint.cleaner.manifest import NAME, FileEntry, inside, read_manifest
 from datalint.cleaner.publish import published
-from datalint.cleaner.style import Dump, dumper
-from datalint.cleaner.survey import row_digest
-from datalint.cleaner.tables import Writer
+from datalint.cleaner.rebuild_rows import write_rows
 from datalint.errors import DatalintError, InputError
-from datalint.source import open_source
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-_BATCH = 1024
 
 
 @dataclass(frozen=True)
@@ -58,13 +50,26 @@ def restore(folder: str | Path, *, out: str | Path) -> RestoreResult:
     with published(Path(out)) as target:
         done = []
         with _told(folder):
-            notes = _Notes(folder, manifest)
-            for entry in manifest.files:
-                path = inside(target, entry.relative, folder / "manifest.json")
+            verify(folder, manifest)
+            notes = Notes(folder)
+            for _, group in groupby(manifest.files, key=lambda entry: entry.relative):
+                entries = list(group)
+                name = _name(entries[0], folder)
+                path = inside(target, name, folder / NAME)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                proof = _rebuilt(entry, folder, path, notes)
-                done.append(RestoredFile(entry.input, Path(out) / entry.relative, entry.rows_in, proof))
+                proof = _rebuilt(entries, folder, path, notes)
+                rows = sum(entry.rows_in for entry in entries)
+                done.append(RestoredFile(entries[0].input, Path(out) / name, rows, proof))
     return RestoreResult(Path(out), tuple(done))
+
+
+def _name(entry: FileEntry, folder: Path) -> str:
+    """The name of the file below a folder, with bytes that are no UTF-8 where it has such."""
+    if entry.name_bytes is None:
+        return entry.relative
+    if entry.name_bytes.decode("utf-8", "backslashreplace") != entry.relative:
+        raise InputError(f"{folder / NAME}: {entry.relative!r} has another name's bytes; the manifest was changed")
+    return os.fsdecode(entry.name_bytes)
 
 
 @contextmanager
@@ -76,20 +81,30 @@ def _told(folder: Path) -> Iterator[None]:
         yield
     except DatalintError:
         raise
-    except (ValueError, LookupError, RecursionError, msgspec.MsgspecError, pa.ArrowException) as error:
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        ArithmeticError,
+        RecursionError,
+        EOFError,
+        msgspec.MsgspecError,
+        pa.ArrowException,
+    ) as error:
         what = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{folder}: cannot be restored, a file in it is damaged or was changed ({what})") from error
 
 
-def _rebuilt(entry: FileEntry, folder: Path, path: Path, notes: "_Notes") -> str:
+def _rebuilt(entries: Sequence[FileEntry], folder: Path, path: Path, notes: Notes) -> str:
+    entry = entries[0]
     if entry.rebuild == "rows":
-        found = _write_rows(entry, folder, path, notes)
+        found = write_rows(entries, folder, path, notes)
         wanted, what = entry.content_sha256, "identical row for row (sha256 of the rows)"
     elif entry.rebuild == "file":
         found = _write_file(entry, path, notes)
         wanted, what = entry.input_sha256, "identical (sha256)"
     else:
-        found = _write_text(entry, folder, path, notes)
+        found = _write_text(entries, folder, path, notes)
         wanted = entry.content_sha256
         what = "identical (sha256)" if entry.compression is None else "identical once decompressed (sha256)"
     if found != wanted:
@@ -98,48 +113,7 @@ def _rebuilt(entry: FileEntry, folder: Path, path: Path, notes: "_Notes") -> str
     return what
 
 
-class _Notes:
-    """removed.parquet and originals.parquet, read along with the files in their order."""
-
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
-        for name in ("removed.parquet", "originals.parquet"):
-            if name not in manifest.outputs:
-                raise InputError(f"{folder / 'manifest.json'}: does not name {name}; the folder is not whole")
-        self._removed = _lines(folder / "removed.parquet", ["file", "row", "raw"])
-        self._originals = _lines(folder / "originals.parquet", ["file", "row", "kind", "raw"])
-        self._next_removed = next(self._removed, None)
-        self._next_original = next(self._originals, None)
-
-    def removed(self, file: str) -> Iterator[tuple[int, bytes]]:
-        """(row, bytes) of what was taken from a file."""
-        while self._next_removed is not None and self._next_removed["file"] == file:
-            yield self._next_removed["row"], self._next_removed["raw"]
-            self._next_removed = next(self._removed, None)
-
-    def originals(self, file: str) -> Iterator[tuple[int, str, bytes]]:
-        """(row, kind, bytes) of what was kept of a file."""
-        while self._next_original is not None and self._next_original["file"] == file:
-            yield self._next_original["row"], self._next_original["kind"], self._next_original["raw"]
-            self._next_original = next(self._originals, None)
-
-
-def _lines(path: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
-    for batch in _batches(path, columns):
-        yield from batch.to_pylist()
-
-
-def _batches(path: Path, columns: list[str] | None = None) -> "Iterator[pa.RecordBatch]":
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}); the folder is not whole") from None
-    with file:
-        yield from file.iter_batches(_BATCH, columns=columns)
-
-
-def _write_file(entry: FileEntry, path: Path, notes: _Notes) -> str:
+def _write_file(entry: FileEntry, path: Path, notes: Notes) -> str:
     for _ in notes.removed(entry.input):
         pass
     found = hashlib.sha256()
@@ -166,31 +140,32 @@ def _packed(path: Path, compression: str | None) -> Iterator[IO[bytes]]:
             yield raw
 
 
-def _write_text(entry: FileEntry, folder: Path, path: Path, notes: _Notes) -> str:
-    found = hashlib.sha256()
+def _write_text(entries: Sequence[FileEntry], folder: Path, path: Path, notes: Notes) -> str:
+    found, encoding = hashlib.sha256(), entries[0].encoding
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    with _packed(path, entry.compression) as stream:
-        for piece in _pieces(entry, folder, notes):
-            if entry.encoding != "utf-8":
-                piece = decoder.decode(piece).encode(entry.encoding, "surrogatepass")
+    with _packed(path, entries[0].compression) as stream:
+        for piece in _pieces(entries, folder, notes):
+            if encoding != "utf-8":
+                piece = decoder.decode(piece).encode(encoding, "surrogatepass")
             found.update(piece)
             stream.write(piece)
     return found.hexdigest()
 
 
-def _pieces(entry: FileEntry, folder: Path, notes: _Notes) -> Iterator[bytes]:
+def _pieces(entries: Sequence[FileEntry], folder: Path, notes: Notes) -> Iterator[bytes]:
     """The records of a text file and what stands between them."""
+    entry, rows = entries[0], sum(entry.rows_in for entry in entries)
     usual = entry.gap.encode("utf-8")
-    written = _records(entry, folder)
+    written = written_records(folder, entries)
     removed, originals = notes.removed(entry.input), notes.originals(entry.input)
     taken, kept = next(removed, None), next(originals, None)
-    for row in range(entry.rows_in + 1):
+    for row in range(rows + 1):
         gap = b"" if row == 0 else usual
         if kept is not None and kept[:2] == (row, "gap"):
             gap = kept[2]
             kept = next(originals, None)
         yield gap
-        if row == entry.rows_in:
+        if row == rows:
             break
         if taken is not None and taken[0] == row:
             yield taken[1]
@@ -201,104 +176,8 @@ def _pieces(entry: FileEntry, folder: Path, notes: _Notes) -> Iterator[bytes]:
             yield kept[2]
             kept = next(originals, None)
         elif dump is None:
-            raise InputError(f"{folder / 'manifest.json'}: {entry.input} has no style; the manifest was changed")
+            raise InputError(f"{folder / NAME}: {entry.input} has no style; the manifest was changed")
         else:
             yield dump(values)
     if taken is not None or kept is not None:
         raise InputError(f"{folder}: {entry.input} has more rows than the manifest says; the folder was changed")
-
-
-def _records(entry: FileEntry, folder: Path) -> Iterator[tuple[Dump | None, dict[str, Any]]]:
-    """The rows that were written, and what turns one into its bytes."""
-    path = folder / entry.output
-    dump: Dump | None = None
-    for batch in _batches(path):
-        own = batch.select([name for name in batch.schema.names if name not in entry.provenance])
-        if dump is None and entry.style is not None:
-            dump = dumper(entry.style, own.schema)
-        for values in rows_of(own):
-            yield dump, values
-    raise InputError(f"{path}: has fewer rows than the manifest says; the folder was changed")
-
-
-def _write_rows(entry: FileEntry, folder: Path, path: Path, notes: _Notes) -> str:
-    """A Parquet file with the schema and the rows that it had."""
-    import pyarrow as pa
-
-    removed = {row for row, _ in notes.removed(entry.input)}
-    originals = notes.originals(entry.input)
-    first = next(originals, None)
-    if first is None or first[1] != "schema":
-        raise InputError(f"{folder}: the schema of {entry.input} is missing; the folder was changed")
-    schema = pa.ipc.read_schema(pa.py_buffer(first[2]))
-    writer = Writer(path, schema)
-    try:
-        _write_row_batches(entry, folder, schema, writer, originals, removed)
-        writer.close()
-    except BaseException:
-        writer.abort()
-        raise
-    found = hashlib.sha256()
-    for block in open_source(path, name=entry.relative).blocks():
-        for value in block.values:
-            found.update(row_digest(value))
-    return found.hexdigest()
-
-
-def _write_row_batches(
-    entry: FileEntry,
-    folder: Path,
-    schema: "pa.Schema",
-    writer: Writer,
-    originals: Iterator[tuple[int, str, bytes]],
-    removed: set[int],
-) -> None:
-    """Rows as written, but for those that were removed or changed, which come from originals.parquet."""
-    import pyarrow as pa
-
-    source, row = _batches(folder / entry.output), 0
-    rest: pa.RecordBatch | None = None
-
-    def some(count: int) -> "pa.RecordBatch":
-        """At most so many of the next rows that were written."""
-        nonlocal rest
-        if rest is None or not rest.num_rows:
-            rest = next(source, None)
-            if rest is None:
-                raise InputError(f"{folder}: {entry.output} has fewer rows than the manifest says")
-        found, rest = rest.slice(0, count), rest.slice(min(count, rest.num_rows))
-        return found
-
-    def pass_on(upto: int) -> None:
-        """The rows up to `upto`, which were neither removed nor changed."""
-        nonlocal row
-        while row < upto:
-            batch = some(upto - row)
-            writer.write(_as(batch, schema))
-            row += batch.num_rows
-
-    for _, _, raw in originals:
-        numbers, batch = unpacked_rows(raw)
-        batch = pa.RecordBatch.from_arrays(batch.columns, schema=schema)
-        for at, number in enumerate(numbers):
-            pass_on(number)
-            writer.write(batch.slice(at, 1))
-            row += 1
-            if number not in removed:  # changed: its new form is among the rows written
-                some(1)
-    pass_on(entry.rows_in)
-
-
-def _as(batch: "pa.RecordBatch", schema: "pa.Schema") -> "pa.RecordBatch":
-    """The batch in the input's columns; a column that was given another type goes through its values."""
-    import pyarrow as pa
-
-    arrays = []
-    for field in schema:
-        at = batch.schema.get_field_index(field.name)
-        if at >= 0 and alike(batch.schema.field(at), field):
-            arrays.append(batch.column(at))
-        else:
-            rows = rows_of(batch.select([field.name])) if at >= 0 else []
-            arrays.append(cells_of([row[field.name] for row in rows] or [None] * batch.num_rows, field))
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -135,4 +135,6 @@ def _told(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"{name} cannot be written ({error.strerror or type(error).__name__}); it is as it was") from error
+        raise OutputError(
+            f"{name} cannot be written ({error.strerror or type(error).__name__}); it is as it was"
+        ) from error

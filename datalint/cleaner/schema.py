@@ -10,7 +10,8 @@ A column with an integer beyond 64 bits at any depth is JSON text in a plain str
 says so: `datasets` decodes `arrow.json` with a parser that refuses such numbers.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ _UINT64 = 1 << 64
 _EXACT = 1 << 53  # integers up to here are exact as float64
 _CALLS = frozenset({"function", "function_call", "tool_calls", "tools"})  # never padded, as things in lists
 _NONE = type(None)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass
@@ -43,6 +45,7 @@ class Seen:
     shape: frozenset[str] | None = None  # the keys of the first object
     ragged: bool = False  # objects differ in their keys
     speaking: bool = True  # every object names a role
+    dates: bool = False  # all texts of a chunk begin like dates
 
     def look(self, values: list[Any]) -> None:
         """Take in more values; a column at a time, because a call for each value would cost most of the time."""
@@ -50,6 +53,8 @@ class Seen:
         self.nulls |= _NONE in kinds
         kinds.discard(_NONE)
         self.kinds |= kinds
+        if str in kinds and not self.dates:
+            self.dates = all(_DATE.match(value) for value in values if type(value) is str)
         if self.depth > MAX_DEPTH:
             return
         if int in kinds:
@@ -89,6 +94,7 @@ class Seen:
             self.shape is not None and other.shape is not None and self.shape != other.shape
         )
         self.speaking &= other.speaking
+        self.dates |= other.dates
         self.shape = self.shape if self.shape is not None else other.shape
         if other.items is not None:
             self.items = self.items or Seen(self.depth + 1)
@@ -99,8 +105,16 @@ class Seen:
     @property
     def huge(self) -> bool:
         """An integer beyond 64 bits is in here."""
-        below = [*self.keys.values(), *([self.items] if self.items else [])]
-        return self.widest >= _UINT64 or any(seen.huge for seen in below)
+        return self.widest >= _UINT64 or any(seen.huge for seen in self._below)
+
+    @property
+    def dated(self) -> bool:
+        """Readers that guess types may take a text in here for a time."""
+        return self.dates or any(seen.dated for seen in self._below)
+
+    @property
+    def _below(self) -> "list[Seen]":
+        return [*self.keys.values(), *([self.items] if self.items else [])]
 
     def conflicts(self, other: "Seen") -> bool:
         """One type for both would make JSON text of values that have types of their own."""
@@ -184,23 +198,33 @@ def agreed(files: Iterable[Seen]) -> "list[pa.Schema]":
     import pyarrow as pa
 
     some = list(files)
-    groups: dict[frozenset[str], list[Seen]] = {}
-    for seen in some:
-        groups.setdefault(frozenset(seen.keys), []).append(seen)
-    types: dict[tuple[frozenset[str], str], pa.DataType | None] = {}
-    for names, group in groups.items():
-        for name in names:
-            types[names, name] = _shared(name, [seen.keys[name] for seen in group])
+    merged = together(some)
     return [
-        pa.schema([arrow_field(key, below, types[frozenset(seen.keys), key]) for key, below in seen.keys.items()])
-        for seen in some
+        pa.schema(
+            [
+                arrow_field(key, below, None if whole is None else arrow_type(whole, key))
+                for (key, below), whole in zip(seen.keys.items(), columns, strict=True)
+            ]
+        )
+        for seen, columns in zip(some, merged, strict=True)
     ]
 
 
-def _shared(name: str, columns: list[Seen]) -> "pa.DataType | None":
-    together = Seen(1)
+def together(files: Sequence[Seen]) -> list[list[Seen | None]]:
+    """Of each column of each file: what stood there in all files of the same columns; None where types conflict."""
+    groups: dict[frozenset[str], list[Seen]] = {}
+    for seen in files:
+        groups.setdefault(frozenset(seen.keys), []).append(seen)
+    merged = {
+        (names, name): _merged([seen.keys[name] for seen in group]) for names, group in groups.items() for name in names
+    }
+    return [[merged[frozenset(seen.keys), key] for key in seen.keys] for seen in files]
+
+
+def _merged(columns: list[Seen]) -> Seen | None:
+    whole = Seen(1)
     for seen in columns:
-        if together.kinds and seen.kinds and together.conflicts(seen):
+        if whole.kinds and seen.kinds and whole.conflicts(seen):
             return None
-        together.merge(seen)
-    return arrow_type(together, name)
+        whole.merge(seen)
+    return whole

@@ -24,17 +24,20 @@ class Settled:
     fixes: Fixes
 
 
-def settle(setup: Setup, *, unsafe: bool, progress: Callable[[int], None] | None = None) -> Settled:
+def settle(
+    setup: Setup, *, unsafe: bool, padded: bool = True, progress: Callable[[int], None] | None = None
+) -> Settled:
     """Check, fix, check the fixed rows, and so on, until a round finds nothing more to fix.
 
-    Raises RulePackError if that does not come to an end.
+    `padded`: rows will have all columns of their file, as those of a table have. Raises RulePackError if that does
+    not come to an end.
     """
     began = time.perf_counter()
     outcome = run(setup.plan, progress=progress)
     report = report_of(setup, outcome, seconds=time.perf_counter() - began)
     # A row without a column will have a null in it, which may make another format of it. Where all rows are of one
     # format, a null column changes nothing.
-    mixed = [job for job in setup.plan.jobs if len(outcome.files[job.index].formats) > 1]
+    mixed = [job for job in setup.plan.jobs if padded and len(outcome.files[job.index].formats) > 1]
     fixes, found = Fixes(setup.rules), report.found
     for number in range(MAX_ROUNDS + 1):
         more = fixes.then(found, unsafe=unsafe)

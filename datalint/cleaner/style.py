@@ -8,7 +8,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -51,19 +51,24 @@ class CsvStyle(msgspec.Struct, frozen=True, tag="csv", kw_only=True):
     quoted: bool = False  # every field
 
 
+class SameStyle(msgspec.Struct, frozen=True, tag="same", kw_only=True):
+    """Of JSON Lines: a line has the bytes of the record."""
+
+
 Style = JsonStyle | CsvStyle
+Fields = Iterable["pa.Field"]
 
 
-def dumper(style: Style, schema: "pa.Schema") -> Dump:
+def dumper(style: Style, fields: Fields) -> Dump:
     """What writes a row of the schema in the style. The row has all columns and all keys of structs."""
-    return _csv(style) if isinstance(style, CsvStyle) else _json(style, schema)
+    return _csv(style) if isinstance(style, CsvStyle) else _json(style, fields)
 
 
-def best(candidates: Sequence[Style], schema: "pa.Schema", rows: Sequence[Row], raws: Sequence[bytes]) -> Style:
+def best(candidates: Sequence[Style], fields: Fields, rows: Sequence[Row], raws: Sequence[bytes]) -> Style:
     """The style that gives back most of the records; the first one on a tie."""
     chosen, most = candidates[0], -1
     for style in candidates:
-        dump = dumper(style, schema)
+        dump = dumper(style, fields)
         hits = sum(dump(row) == raw for row, raw in zip(rows, raws, strict=True))
         if hits > most:
             chosen, most = style, hits
@@ -116,14 +121,14 @@ def _layouts(sample: Sequence[bytes]) -> Iterator[_Layout]:
     yield _Layout(",", ": ")
 
 
-def _json(style: JsonStyle, schema: "pa.Schema") -> Dump:
+def _json(style: JsonStyle, fields: Fields) -> Dump:
     encoder = json.JSONEncoder(
         ensure_ascii=style.ascii, separators=(style.comma, style.colon), indent=style.indent or None
     )
     keep = {"spoken": _SPOKEN, "none": frozenset[str]()}.get(style.padding)
     trim = {
         field.name: made
-        for field in schema
+        for field in fields
         if keep is not None and (made := without_padding(field.type, keep=keep)) is not None
     }
 

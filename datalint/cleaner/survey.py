@@ -7,8 +7,9 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import xxhash
 
@@ -20,6 +21,7 @@ from datalint.errors import OutputError
 from datalint.fingerprint import canonical
 from datalint.fixes import Fixes, Repaired, same
 from datalint.source import Block, open_source
+from datalint.source.block import row_json
 from datalint.source.columnar import rows_of
 from datalint.source.gather import gather
 from datalint.source.stream import Origin
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+TEXT = frozenset({"jsonl", "json", "csv"})  # containers of records that have bytes of their own
 _WHOLE = re.compile(rb"(?<=[:,\[])(-?\d+)\.0(?=[,}\]])")
 
 
@@ -36,24 +39,26 @@ class Survey:
     """One input: its columns as they are to be written, and how it can be rebuilt."""
 
     seen: Seen = field(default_factory=Seen)
-    schema: "pa.Schema | None" = None  # of a Parquet input
+    wide: bool = False  # more columns than a table has
+    schema: "pa.Schema | None" = None  # of a Parquet or Arrow input
     retyped: set[str] = field(default_factory=set)  # its columns that no longer hold their values
     encoding: str = "utf-8"
+    compression: str | None = None
     rebuild: Rebuild = "file"
     content_sha256: str = ""
     prints: "array[int]" = field(default_factory=lambda: array("Q"))  # 64 bits of each kept row as it will be stored
 
 
-def survey(job: Job, fixes: Fixes, *, sha256: str) -> Survey:
-    """Read a file once more. `sha256` is that of its bytes."""
+def survey(job: Job, fixes: Fixes, *, sha256: str, to: str = "parquet") -> Survey:
+    """Read a file once more. `sha256` is that of its bytes, `to` what its rows become: Parquet or JSON Lines."""
     source = open_source(job.file.path, name=job.file.name)
-    found = Survey(encoding=source.encoding, content_sha256=sha256)
-    if source.container == "parquet":
+    found = Survey(encoding=source.encoding, compression=source.compression, content_sha256=sha256)
+    if to == "parquet":
         found.schema = source.schema
-    columnar = found.schema is not None
+    columnar, text = found.schema is not None, source.container in TEXT
     looks = not columnar or any(one.rewrites_of(job.index) for one in fixes.rounds)
     content = _Content(source.encoding)
-    damaged = source.container == "none"
+    damaged = False
     for block in gather(source.blocks()):
         damaged |= any(fault.code == "FMT015" for fault in block.faults)
         if columnar:
@@ -63,17 +68,21 @@ def survey(job: Job, fixes: Fixes, *, sha256: str) -> Survey:
         repaired = fixes.repaired(job.index, block)
         kept = [value for value in repaired.values if value is not None]
         found.prints.extend(map(row_print, kept))
-        if looks:
-            found.seen.look(kept)
+        if looks and not found.wide:
+            found.seen.look(kept if text or columnar else _as_json(kept))
             if found.schema is not None:
                 _retype(found, block, repaired)
             elif len(found.seen.keys) > MAX_COLUMNS:
-                what = f"its rows have more than {MAX_COLUMNS:,} different keys, which is no table"
-                raise OutputError(f"{job.file.name}: {what}; turn the keys into values of one column")
-    if columnar:
-        if not damaged:
+                if to == "parquet":
+                    what = f"its rows have more than {MAX_COLUMNS:,} different keys, which is no table"
+                    raise OutputError(f"{job.file.name}: {what}; turn the keys into values of one column")
+                found.wide, found.seen = True, Seen()
+    if found.schema is not None:
+        # The writer of an Arrow file refuses dictionaries that change from batch to batch.
+        plain = source.container == "parquet" or not any(map(_coded, found.schema.types))
+        if plain and not damaged:
             found.rebuild, found.content_sha256 = "rows", content.digest
-    elif source.container != "none":
+    elif text:
         original = _content_of(job.file.path, source.compression, sha256)
         if original == content.digest:
             found.rebuild, found.content_sha256 = "text", original
@@ -110,6 +119,20 @@ class _Content:
     @property
     def digest(self) -> str:
         return self._hash.hexdigest()
+
+
+def _coded(kind: "pa.DataType") -> bool:
+    """Whether a dictionary is in a type."""
+    import pyarrow as pa
+
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    return pa.types.is_dictionary(kind) or any(_coded(kind.field(i).type) for i in range(kind.num_fields))
+
+
+def _as_json(rows: list[dict[str, Any]]) -> list[Any]:
+    """Rows of Parquet or Arrow as JSON has them: a date is text."""
+    return [msgspec.json.decode(row_json(row)) for row in rows]
 
 
 def row_print(value: object) -> int:

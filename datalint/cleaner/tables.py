@@ -1,6 +1,6 @@
-"""Parquet files that are written a few rows at a time."""
+"""Parquet files that are written and read a few rows at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 GROUP_BYTES = 32 << 20
 GROUP_ROWS = 1 << 17
+_PROBE = 16
+_ROWS = 1024
+_BYTES = 8 << 20
 
 
 class Writer:
@@ -99,6 +102,21 @@ class Ledger:
             arrays = [pa.array(list(cells), type=field.type) for cells, field in zip(columns, schema, strict=True)]
             self._writer.write(pa.RecordBatch.from_arrays(arrays, schema=schema))
             self._rows, self._held = [], 0
+
+
+def read_batches(path: Path, columns: Sequence[str] | None = None) -> "Iterator[pa.RecordBatch]":
+    """The rows of a file in batches of bounded size, with the check sums of its pages verified."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
+        for group in range(file.num_row_groups):
+            # What a row takes is not in the metadata: a dictionary lets a few bytes stand for megabytes.
+            probe = next(file.iter_batches(_PROBE, row_groups=[group], columns=columns), None)
+            if probe is None or not probe.num_rows:
+                continue
+            size = max(1, min(_ROWS, _BYTES // max(1, probe.nbytes // probe.num_rows)))
+            batches = file.iter_batches(size, row_groups=[group], columns=columns)
+            yield from (batch for batch in batches if batch.num_rows)
 
 
 def removed_schema() -> "pa.Schema":

@@ -12,6 +12,9 @@ from datalint.cli.options import config_options, data_options, memory_option, pr
 @click.argument("paths", nargs=-1, type=click.Path())
 @rule_options
 @data_options
+@click.option("--fix", is_flag=True, help="Mend the files in place (JSON Lines, CSV, TSV); safe rewrites, no drops.")
+@click.option("--unsafe-fixes", is_flag=True, help="With --fix or --diff: rewrites that change what is trained too.")
+@click.option("--diff", is_flag=True, help="Show what --fix would change, write nothing; exit 1 if it is something.")
 @click.option("--against", metavar="WHERE", help="An index of earlier rows (`datalint index add`): report repeats.")
 @click.option(
     "--scope",
@@ -56,26 +59,30 @@ from datalint.cli.options import config_options, data_options, memory_option, pr
 def command(paths: tuple[str, ...], **flags: Any) -> int:
     """Lint datasets: files, folders, or what the configuration names (default: the working directory)."""
     from datalint.cli.colors import wanted
+    from datalint.cli.fixing import fixed, refuse_contradictions, show_fixes
     from datalint.cli.progress import bar, size_of
     from datalint.report import Look, parse_output, write_report
     from datalint.run import check_settings, prepare
 
+    refuse_contradictions(flags)
     settings = settings_of(flags)
     outputs = [parse_output(text) for text in flags["outputs"]] or [parse_output("text")]
     if flags["show_files"]:
         for job in prepare(paths or None, settings).plan.jobs:
             click.echo(f"{job.file.name}\t{job.file.split}")
         return 0
-    explicit = [*settings.config.train, *settings.config.eval, *settings.config.reference]
-    total = size_of([*paths, *explicit] or ["."])
-    with bar("checking", total, show=flags["progress"]) as progress:
-        report = check_settings(
-            paths or None,
-            settings,
-            scope=flags["scope"],
-            progress=progress,
-            fingerprints=any(output.format in ("json", "jsonl") for output in outputs),
-        )
+    if flags["diff"]:
+        return show_fixes(paths or None, settings, flags)
+    fingerprints = any(output.format in ("json", "jsonl") for output in outputs)
+    if flags["fix"]:
+        report = fixed(paths or None, settings, flags, fingerprints=fingerprints)
+    else:
+        explicit = [*settings.config.train, *settings.config.eval, *settings.config.reference]
+        total = size_of([*paths, *explicit] or ["."])
+        with bar("checking", total, show=flags["progress"]) as progress:
+            report = check_settings(
+                paths or None, settings, scope=flags["scope"], progress=progress, fingerprints=fingerprints
+            )
     for hint in report.hints:
         click.echo(f"datalint: {hint}", err=True)
     look = Look(

@@ -12,11 +12,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path())
-@click.option("--out", required=True, type=click.Path(), metavar="DIR", help="The folder to write; it appears at once.")
+@click.option("--out", type=click.Path(), metavar="DIR", help="The folder to write; it appears at once.")
+@click.option("--diff", is_flag=True, help="Show what would be changed and removed, row by row, and write nothing.")
 @click.option("--unsafe-fixes", is_flag=True, help="Make the unsafe fixes too, row drops among them.")
 @click.option("--overwrite", is_flag=True, help="Replace a folder that an earlier clean wrote.")
 @click.option("--with-provenance", is_flag=True, help="Add the columns source_file and source_row.")
-@click.option("--to", default="parquet", metavar="FORMAT", help="What to write: parquet.")
+@click.option("--to", default="parquet", metavar="FORMAT", help="What to write: parquet, or jsonl.")
+@click.option("--max-shard-size", metavar="SIZE", help="Spread a file's rows over shards, such as 500MB each.")
 @rule_options
 @data_options
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing on success.")
@@ -24,20 +26,33 @@ if TYPE_CHECKING:
 @progress_option
 @config_options
 def command(paths: tuple[str, ...], **flags: Any) -> int:
-    """Write a cleaned Parquet dataset, and beside it everything that was taken away or changed."""
+    """Write a cleaned dataset, and beside it everything that was taken away or changed."""
     from pathlib import Path
 
     from datalint.cleaner import CleanOptions, clean_settings
+    from datalint.cleaner.cleaning import shard_size
+    from datalint.cli.fixing import show_cleaning
     from datalint.cli.progress import bar, size_of
+    from datalint.errors import UsageError
 
+    if not flags["out"] and not flags["diff"]:
+        raise UsageError("clean: add --out DIR, or --diff to see what it would do")
     settings = settings_of(flags)
-    options = CleanOptions(flags["unsafe_fixes"], flags["overwrite"], flags["with_provenance"], flags["to"])
+    if flags["diff"]:
+        return show_cleaning(paths or None, settings, flags)
+    options = CleanOptions(
+        flags["unsafe_fixes"],
+        flags["overwrite"],
+        flags["with_provenance"],
+        flags["to"],
+        shard_size(flags["max_shard_size"]),
+    )
     explicit = [*settings.config.train, *settings.config.eval, *settings.config.reference]
     # Every byte is read by the first check, mostly by a second one, and by the writer.
     total = 3 * size_of([*paths, *explicit] or ["."])
     with bar("cleaning", total, show=flags["progress"]) as progress:
         result = clean_settings(paths or None, settings, out=Path(flags["out"]), options=options, progress=progress)
-    for hint in result.report.hints:
+    for hint in (*result.report.hints, *result.hints):
         click.echo(f"datalint: {hint}", err=True)
     if not flags["quiet"]:
         _tell(result)
@@ -48,20 +63,19 @@ def _tell(result: "CleanResult") -> None:
     from datalint.report.escape import visible
 
     head = ("file", "rows", "kept", "changed", "removed", "unreadable")
+    counts = [*result.by_input().items()]
+    if len(counts) > 1:
+        counts.append(("all", result.manifest.counts))
     lines = [
-        (visible(file.input), file.rows_in, file.rows_out, file.rows_changed, file.rows_removed, file.rows_unreadable)
-        for file in result.files
+        (visible(name), c.rows_in, c.rows_out, c.rows_changed, c.rows_removed, c.rows_unreadable) for name, c in counts
     ]
-    if len(lines) > 1:
-        c = result.manifest.counts
-        lines.append(("all", c.rows_in, c.rows_out, c.rows_changed, c.rows_removed, c.rows_unreadable))
     width = max(len(head[0]), *(len(line[0]) for line in lines)) if lines else len(head[0])
     click.echo(" ".join((head[0].ljust(width), *(name.rjust(10) for name in head[1:]))))
     for name, *numbers in lines:
         click.echo(" ".join((name.ljust(width), *(f"{number:,}".rjust(10) for number in numbers))))
-    for what, counts in (("removed", result.removed_by_rule), ("changed", result.changed_by_rule)):
-        if counts:
-            click.echo(f"{what}: {_counted(counts)}")
+    for what, by_rule in (("removed", result.removed_by_rule), ("changed", result.changed_by_rule)):
+        if by_rule:
+            click.echo(f"{what}: {_counted(by_rule)}")
     if result.offered:
         click.echo(f"--unsafe-fixes would also change or remove: {_counted(result.offered)}")
     click.echo(f"written to {visible(str(result.out))}; `datalint restore` rebuilds the input from it")

@@ -35,12 +35,12 @@ class Block:
     """Consecutive records of one file.
 
     `values` holds the decoded records, None where `unreadable` (index in the block -> code) says why.
-    `lines` is int64 [n], the 1-based physical line of each record; None for Parquet and inside a JSON array.
+    `lines` is int64 [n], the 1-based physical line of each record; None for columns and inside a JSON array.
     `data` are the bytes of the block: the blocks of a file, joined, are the decompressed file in UTF-8.
     `starts` and `ends` are int64 [n]: record i is `data[starts[i]:ends[i]]`, without its line end. All that
     lies between records (line ends, brackets, commas, a CSV header, a byte order mark) is the gap.
-    For Parquet `data` is empty and the offsets are zero. `marks` (index in the block -> digest) tells rows apart whose
-    bytes differed before they were stored alike.
+    For what holds columns `data` is empty and the offsets are zero. `marks` (index in the block -> digest) tells rows
+    apart whose bytes differed before they were stored alike.
     """
 
     first_row: int
@@ -52,6 +52,12 @@ class Block:
     faults: tuple[Fault, ...] = ()
     unreadable: dict[int, str] = field(default_factory=dict)
     marks: dict[int, bytes] = field(default_factory=dict)
+    weight: int = 0  # bytes of the rows where `data` is empty
+
+    @property
+    def size(self) -> int:
+        """About how many bytes the records have."""
+        return self.weight or len(self.data)
 
     def __len__(self) -> int:
         return len(self.values)

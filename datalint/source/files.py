@@ -1,62 +1,33 @@
 """From the paths of a command to data files: folders searched, splits assigned, each file once."""
 
-import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from datalint.errors import InputError, UsageError
+from datalint.source.folders import Listed, listed
+from datalint.source.names import ENDINGS, SPLITS, data_names, split_of
+from datalint.source.once import STDIN, Kept, Once, is_stdin, is_stream
 
-ENDINGS = ("jsonl", "ndjson", "json", "csv", "tsv", "parquet")
-SPLITS = ("train", "eval", "reference")
-
-_DATA = re.compile(rf"\.(?:{'|'.join(ENDINGS)})(?:\.(?:gz|zst))?$", re.IGNORECASE)
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__"})
-# JSON that lies beside data and models, and is never training data. A file named on its own is always read.
-_NOT_DATA = frozenset(
-    {
-        "adapter_config.json",
-        "added_tokens.json",
-        "config.json",
-        "datalint-baseline.jsonl",
-        "datalint-suppressions.jsonl",
-        "dataset_info.json",
-        "dataset_infos.json",
-        "generation_config.json",
-        "manifest.json",
-        "model.safetensors.index.json",
-        "package-lock.json",
-        "package.json",
-        "preprocessor_config.json",
-        "special_tokens_map.json",
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "trainer_state.json",
-        "tsconfig.json",
-        "vocab.json",
-    }
-)
-# The words and separators by which Hugging Face `datasets` finds splits (datasets/data_files.py).
-_WORD = re.compile(
-    r"(?:^|[-._ 0-9])(train|training|validation|valid|val|dev|test|testing|eval|evaluation)(?=$|[-._ 0-9])"
-)
 
 
 @dataclass(frozen=True)
 class DataFile:
     """A file to read: where it is, what the user calls it, and its part in the run.
 
-    `name` is as given on the command line, or below a folder as given; always with "/". `split` is "train",
-    "eval" or "reference". `dataset` is the name of the [datasets.X] table, "" if there is none.
+    `name` is as given on the command line, or below a folder as given; always with "/"; "-" for standard input.
+    `split` is "train", "eval" or "reference". `dataset` is the name of the [datasets.X] table or, of a dataset card
+    with several, of the configuration; "" if there is none. `kept` holds what could be read once only, a stream:
+    `path` is good for as long as this is, and there is no file to write back to.
     """
 
     path: Path
     name: str
     split: str
     dataset: str = ""
+    kept: Kept | None = field(default=None, repr=False, compare=False)
 
 
 def discover(
@@ -69,18 +40,20 @@ def discover(
 ) -> list[DataFile]:
     """The data files of a run, in the order given (below a folder: sorted), each once.
 
-    Files of `train`, `eval` and `reference` have that split; others get theirs from their name. A folder that
-    `datalint clean` wrote stands for the data files of its manifest.
+    Files of `train`, `eval` and `reference` have that split; others get theirs from their name. "-" is standard
+    input; it and pipes are read here, to their end. A folder that says itself which files are its data stands for
+    these: what `datalint clean` or `save_to_disk` of Hugging Face `datasets` wrote, and one with a dataset card.
 
     Raises InputError for a path that is missing or cannot be read, for a folder without data files and if
     nothing is given at all; UsageError for a file that is given two splits.
     """
     found: dict[Path, DataFile] = {}
     told: dict[Path, str] = {}
-    for file in _expanded(paths, dataset):
+    once = Once()
+    for file in _expanded(paths, dataset, once):
         found.setdefault(file.path.resolve(), file)
     for split, given in zip(SPLITS, (train, eval, reference), strict=True):
-        for file in _expanded(given, dataset):
+        for file in _expanded(given, dataset, once):
             key = file.path.resolve()
             if told.setdefault(key, split) != split:
                 raise UsageError(f"{file.name}: named as {told[key]} and as {split}; leave out one of them")
@@ -90,23 +63,28 @@ def discover(
     return list(found.values())
 
 
-def _expanded(paths: Iterable[str | Path], dataset: str) -> Iterator[DataFile]:
+def _expanded(paths: Iterable[str | Path], dataset: str, once: Once) -> Iterator[DataFile]:
     for given in paths:
         path, name = Path(given), str(given).replace(os.sep, "/")
         try:
-            is_folder, is_file = path.is_dir(), path.is_file()
-        except OSError as fault:
-            raise InputError(f"{name}: cannot be opened ({fault.strerror}); check the path") from None
-        if is_folder:
+            streams = is_stream(path)
+        except FileNotFoundError:
+            raise InputError(f"{name}: no such file or folder; check the path") from None
+        except (OSError, ValueError) as fault:
+            reason = getattr(fault, "strerror", None) or "no path has a null byte"
+            raise InputError(f"{name}: cannot be opened ({reason}); check the path") from None
+        if streams:
+            name = STDIN if is_stdin(path) else name
+            kept_at, kept = once.keep(path, name)
+            yield DataFile(kept_at, name, split_of(() if path.is_absolute() else path.parts), dataset, kept)
+        elif path.is_dir():
             yield from _folder(path, name, dataset)
-        elif is_file:
+        elif path.is_file():
             if not os.access(path, os.R_OK):
                 raise InputError(f"{name}: no permission to read; change its mode or leave it out")
             yield DataFile(path, name, split_of(_words_of(path)), dataset)
-        elif path.exists():
-            raise InputError(f"{name}: not a regular file; write its content to a file first")
         else:
-            raise InputError(f"{name}: no such file or folder; check the path")
+            raise InputError(f"{name}: not a regular file; write its content to a file first")
 
 
 def _folder(root: Path, name: str, dataset: str) -> list[DataFile]:
@@ -118,50 +96,23 @@ def _folder(root: Path, name: str, dataset: str) -> list[DataFile]:
     files: list[DataFile] = []
     for folder, folders, names in os.walk(root, onerror=refuse):
         here = Path(folder)
-        published = _published(here) if "manifest.json" in names else None
-        if published is None:
+        found = listed(here, names)
+        if found is None:
             folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _SKIPPED_FOLDERS)
-            published = [(here / n, None) for n in sorted(names) if is_data_name(n) and (here / n).is_file()]
+            found = [Listed(here / n, None) for n in data_names(names) if (here / n).is_file()]
         else:
             folders.clear()
-        for path, split in published:
+            # Two cards may call their configurations alike.
+            place = prefix + ("" if here == root else here.relative_to(root).as_posix() + "/")
+            found = [one._replace(dataset=place + one.dataset) if one.dataset else one for one in found]
+        for path, split, config in found:
             if not os.access(path, os.R_OK):
                 raise InputError(f"{path.as_posix()}: no permission to read; change its mode or leave it out")
             below = path.relative_to(root)
-            words = (*_words_of(root), *below.parts)
-            files.append(DataFile(path, prefix + below.as_posix(), split or split_of(words), dataset))
+            split = split or split_of((*_words_of(root), *below.parts))
+            files.append(DataFile(path, prefix + below.as_posix(), split, dataset or config))
     if not files:
         raise InputError(f"{name}: no data files in this folder ({', '.join(ENDINGS)}, also .gz or .zst)")
-    return files
-
-
-def is_data_name(name: str) -> bool:
-    """Whether a file of this name is read when its folder is searched."""
-    return bool(_DATA.search(name)) and not name.startswith(".") and name.lower() not in _NOT_DATA
-
-
-def _published(folder: Path) -> list[tuple[Path, str | None]] | None:
-    """The data files that the manifest of a `datalint clean` lists, with their splits; None if it is no such."""
-    path = folder / "manifest.json"
-    try:
-        manifest: Any = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None  # somebody else's file
-    if not isinstance(manifest, dict) or not str(manifest.get("schema", "")).startswith("datalint-clean/"):
-        return None
-    files: list[tuple[Path, str | None]] = []
-    entries = manifest.get("files")
-    for entry in entries if isinstance(entries, list) else []:
-        output = entry.get("output") if isinstance(entry, dict) else None
-        if not isinstance(output, str):
-            continue
-        target = folder / output
-        # a manifest is content: it may name nothing outside of its folder
-        if not target.resolve().is_relative_to(folder.resolve()):
-            raise InputError(f"{path.as_posix()}: names {output!r}, outside of its folder; do not trust this folder")
-        if not target.is_file():
-            raise InputError(f"{path.as_posix()}: names {output!r}, which is missing; run `datalint clean` again")
-        files.append((target, entry["split"] if entry.get("split") in SPLITS else None))
     return files
 
 
@@ -171,15 +122,3 @@ def _words_of(path: Path) -> tuple[str, ...]:
         here = Path.cwd()
         return path.relative_to(here).parts if path.is_relative_to(here) else (path.name,) if path.is_file() else ()
     return tuple(part for part in path.parts if part != "..")
-
-
-def split_of(parts: Sequence[str]) -> str:
-    """The split that a file's name tells, else the nearest folder's name; train if none does.
-
-    As Hugging Face `datasets` reads names: "validation", "valid", "val", "dev", "test" and "eval" as words. Of
-    several words the last one says most: `train.eval.jsonl` is for evaluation.
-    """
-    for part in reversed(parts):
-        if words := _WORD.findall(part.lower()):
-            return "train" if words[-1].startswith("train") else "eval"
-    return "train"

@@ -17,7 +17,7 @@ def gather(blocks: Iterator[Block], *, rows: int = CHUNK_ROWS, size: int = CHUNK
     for block in blocks:
         waiting.append(block)
         count += len(block)
-        held += len(block.data)
+        held += block.size
         if count >= rows or held >= size:
             yield join(waiting)
             waiting, count, held = [], 0, 0
@@ -44,6 +44,7 @@ def join(blocks: Sequence[Block]) -> Block:
         marks={
             row + int(at): mark for block, at in zip(blocks, counts, strict=True) for row, mark in block.marks.items()
         },
+        weight=sum(block.weight for block in blocks),
         unreadable={
             row + int(at): code
             for block, at in zip(blocks, counts, strict=True)

@@ -3,16 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from datalint.errors import InputError
+from datalint.source.batches import ColumnSource
 from datalint.source.block import EMPTY, Block, Fault
 from datalint.source.document import read_document
 from datalint.source.jsonl import read_lines
-from datalint.source.parquet import ParquetSource
-from datalint.source.sniff import CONTAINERS, PARQUET, compression_of, container_of, encoding_of, no_data
+from datalint.source.sniff import CONTAINERS, columns_of, compression_of, container_of, encoding_of, no_data
+from datalint.source.storage import open_bytes
 from datalint.source.stream import BOM, CHUNK, MAX_RECORD, Origin
 from datalint.source.table import delimiter_of, read_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Source(Protocol):
@@ -20,7 +24,9 @@ class Source(Protocol):
 
     @property
     def container(self) -> str:
-        """How records lie in it: "jsonl", "json", "csv", "parquet"; "none" if it holds no data."""
+        """How records lie in it: "jsonl", "json", "csv", "parquet", "arrow" (file),
+        "arrow-stream"; "none" if it holds no data.
+        """
 
     @property
     def compression(self) -> str | None:
@@ -32,7 +38,10 @@ class Source(Protocol):
 
     @property
     def schema(self) -> Any:
-        """The `pyarrow.Schema` of a Parquet file with its metadata, else None."""
+        """The `pyarrow.Schema` of what holds columns, with its metadata, else None."""
+
+    def batches(self) -> "Iterator[pa.RecordBatch]":
+        """The rows of what holds columns as Arrow batches; those of a text are no such."""
 
     def blocks(self) -> Iterator[Block]:
         """The records in order; reads the file again each time."""
@@ -58,6 +67,10 @@ class TextSource:
     def encoding(self) -> str:
         """The encoding that the blocks are transcoded from; mostly "utf-8"."""
         return self.origin.encoding
+
+    def batches(self) -> "Iterator[pa.RecordBatch]":
+        """None."""
+        return iter(())
 
     def blocks(self) -> Iterator[Block]:
         """The records in order."""
@@ -90,6 +103,10 @@ class NoSource:
         """What it is packed with: "gzip", "zstd" or None."""
         return self.origin.compression
 
+    def batches(self) -> "Iterator[pa.RecordBatch]":
+        """None."""
+        return iter(())
+
     def blocks(self) -> Iterator[Block]:
         """The bytes of the file, all of them gap, and the fault."""
         yield Block(0, [], None, b"", EMPTY, EMPTY, (self.fault,))
@@ -98,7 +115,7 @@ class NoSource:
             yield Block(0, [], None, chunk, EMPTY, EMPTY)
 
 
-_TITLES = {"jsonl": "JSON Lines", "json": "a JSON document", "csv": "CSV", "parquet": "Parquet"}
+_TITLES = {"jsonl": "JSON Lines", "json": "a JSON document", "csv": "CSV", "parquet": "Parquet", "arrow": "Arrow"}
 _LONGEST_HEAD = 16 * CHUNK
 
 
@@ -108,7 +125,7 @@ def open_source(path: Path, *, name: str, max_record: int = MAX_RECORD) -> Sourc
     Raises InputError for a file that is missing, a folder or not permitted. All else is told as faults.
     """
     try:
-        with path.open("rb") as file:
+        with open_bytes(path) as file:
             head = file.read(512)
     except OSError as fault:
         raise InputError(f"{name}: cannot be opened ({fault.strerror}); check the path") from None
@@ -116,8 +133,8 @@ def open_source(path: Path, *, name: str, max_record: int = MAX_RECORD) -> Sourc
     origin = Origin(path, compression_of(head))
     if refused := no_data(head, ending):
         return NoSource(origin, refused)
-    if head.startswith(PARQUET):
-        return ParquetSource(path, tuple(_misnamed("parquet", ending)))
+    if columns := columns_of(head):
+        return ColumnSource(path, columns, tuple(_misnamed(columns, ending)))
     if origin.compression:
         head = _peek(origin)[0][:512]
         if refused := no_data(head, ending, inner=True):
@@ -130,7 +147,7 @@ def open_source(path: Path, *, name: str, max_record: int = MAX_RECORD) -> Sourc
         parquet = "damaged Parquet file: it does not begin as one"
         reason = cut or (parquet if ending == "parquet" else "not a text, JSON, CSV or Parquet file")
         return NoSource(origin, Fault("FMT015", None, None, reason))
-    notes = [*_text_notes(origin, head), *_packing_notes(origin, packed)]
+    notes = [*_text_notes(origin, head), *_packing_notes(origin, ending, packed)]
     if container == "json" and CONTAINERS.get(ending) == "jsonl":
         what = "a JSON array" if text.lstrip().startswith(b"[") else "JSON over several lines"
         notes.append(Fault("FMT001", None, 1, f"{what}, not one object a line", None, "rewrite", "safe"))
@@ -165,15 +182,15 @@ def _text_notes(origin: Origin, head: bytes) -> Iterator[Fault]:
         yield Fault("FMT002", None, 1, "byte order mark", None, "rewrite", "safe")
 
 
-def _packing_notes(origin: Origin, packed: str | None) -> Iterator[Fault]:
+def _packing_notes(origin: Origin, ending: str, packed: str | None) -> Iterator[Fault]:
     told = {"gz": "gzip", "zst": "zstd"}.get(packed or "")
-    if origin.compression != told:
+    if origin.compression != told and (ending or packed):  # standard input has no name to be wrong
         content = f"{origin.compression} data" if origin.compression else "content that is not compressed"
         place = f"a file named .{packed}" if packed else "a file whose name does not say so"
         yield Fault("FMT014", None, None, f"{content} in {place}")
 
 
 def _misnamed(container: str, ending: str) -> Iterator[Fault]:
-    named = CONTAINERS.get(ending)
+    named, container = CONTAINERS.get(ending), container.removesuffix("-stream")
     if named not in (None, container):
         yield Fault("FMT014", None, None, f"{_TITLES[container]} in a file named .{ending}")

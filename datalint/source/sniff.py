@@ -5,6 +5,7 @@ import re
 from itertools import pairwise
 
 from datalint.source.block import Fault
+from datalint.source.ipc import FILE, STREAM
 from datalint.source.strict import may_go_on
 
 CONTAINERS = {
@@ -14,8 +15,16 @@ CONTAINERS = {
     "csv": "csv",
     "tsv": "csv",
     "parquet": "parquet",
+    "arrow": "arrow",
+    "arrows": "arrow",
+    "feather": "arrow",
 }
-PARQUET = (b"PAR1", b"PARE")  # PARE: with an encrypted footer
+_COLUMNS = (
+    (b"PAR1", "parquet"),
+    (b"PARE", "parquet"),  # with an encrypted footer
+    (FILE, "arrow"),
+    (STREAM, "arrow-stream"),
+)
 
 _PICKLE = "a pickle, which is never loaded: it could run any command"
 _MAGIC = (
@@ -24,8 +33,7 @@ _MAGIC = (
     (b"\x80\x03", _PICKLE),
     (b"\x80\x04", _PICKLE),
     (b"\x80\x05", _PICKLE),
-    (b"ARROW1\0\0", "an Arrow IPC file; write it as Parquet"),
-    (b"\xff\xff\xff\xff", "an Arrow IPC stream; write it as Parquet"),
+    (b"FEA1", "a Feather file of version 1; write it as Parquet"),
     (b"SQLite format 3\0", "an SQLite database; export its table as CSV or Parquet"),
     (b"\x89HDF\r\n", "an HDF5 file; write it as Parquet"),
     (b"Obj\x01", "an Avro file; write it as Parquet"),
@@ -59,12 +67,17 @@ def no_data(head: bytes, ending: str, *, inner: bool = False) -> Fault | None:
         return Fault("FMT012", None, None, "a git-LFS pointer, not the data; run `git lfs pull`")
     if ending in _CODE:
         return Fault("FMT015", None, None, f"a .{ending} file is never loaded: it could run any command")
-    if inner and head.startswith(PARQUET):
-        return Fault("FMT015", None, None, "Parquet inside of other compression; decompress it first")
+    if inner and columns_of(head):
+        return Fault("FMT015", None, None, "Parquet or Arrow inside of other compression; decompress it first")
     if inner and compression_of(head):
         return Fault("FMT015", None, None, "compressed data inside of compressed data; decompress it once")
     what = next((what for magic, what in _MAGIC if head.startswith(magic)), None)
     return Fault("FMT015", None, None, f"the file is {what}") if what else None
+
+
+def columns_of(head: bytes) -> str | None:
+    """The container that holds columns, by its magic number: "parquet", "arrow" (the IPC file) or "arrow-stream"."""
+    return next((name for magic, name in _COLUMNS if head.startswith(magic)), None)
 
 
 def compression_of(head: bytes) -> str | None:

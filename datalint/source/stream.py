@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from datalint.source.storage import open_arrow, open_bytes
+
 CHUNK = 256 * 1024  # larger blocks leave the processor's cache: 8 MiB cost up to twice as much
 MAX_RECORD = 64 * 1024 * 1024  # one line or array element
 
@@ -51,7 +53,7 @@ class Origin:
         if self.compression == "zstd":
             yield from _unzstd(self.path)
             return
-        with self.path.open("rb") as file:
+        with open_bytes(self.path) as file:
             if self.compression == "gzip":
                 yield from _gunzip(file)
             else:
@@ -120,7 +122,7 @@ def _zstd_chunks(path: Path, skip: int, size: int) -> Generator[bytes, None, tup
     import pyarrow as pa
 
     done = 0
-    with pa.CompressedInputStream(pa.OSFile(str(path)), "zstd") as stream:
+    with pa.CompressedInputStream(open_arrow(path), "zstd") as stream:
         while True:
             try:
                 chunk = stream.read(min(CHUNK, skip - done) if done < skip else size)

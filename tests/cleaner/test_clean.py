@@ -293,16 +293,16 @@ def test_hostile_names_stay_names(tmp_path: Path) -> None:
 
 def test_a_row_that_changes_while_it_is_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write(tmp_path / "train.jsonl", SEA)
-    from datalint.cleaner import cleaning
+    from datalint.cleaner import output
 
-    survey = cleaning.survey
+    survey = output.survey
 
     def meddled(*args: Any, **options: Any) -> Any:
         found = survey(*args, **options)
         write(source, HILL, LAKE)
         return found
 
-    monkeypatch.setattr(cleaning, "survey", meddled)
+    monkeypatch.setattr(output, "survey", meddled)
     with pytest.raises(InputError, match="changed while"):
         clean(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()

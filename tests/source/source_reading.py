@@ -9,6 +9,9 @@ from typing import Any
 from datalint.source import Fault, Source, open_source
 
 
+COLUMNS = ("parquet", "arrow", "arrow-stream")
+
+
 @dataclass
 class Reading:
     source: Source
@@ -38,7 +41,7 @@ def read(path: Path, name: str | None = None, **options: Any) -> Reading:
         assert block.lines is None or len(block.lines) == n
         assert set(block.unreadable) == {i for i, value in enumerate(block.values) if value is None}
         raws, gaps = [block.raw(i) for i in range(n)], list(block.gaps())
-        if source.container != "parquet":
+        if source.container not in COLUMNS:
             pieces = [gaps[0], *chain.from_iterable(zip(raws, gaps[1:], strict=True))]
             assert b"".join(pieces) == block.data, "gaps and records rebuild the file"
         reading.unreadable |= {block.first_row + i: code for i, code in block.unreadable.items()}

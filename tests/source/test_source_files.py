@@ -2,13 +2,14 @@
 
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from datalint.errors import InputError, UsageError
 from datalint.source import discover
-from datalint.source.files import split_of
+from datalint.source.names import split_of
 
 
 @pytest.fixture
@@ -140,8 +141,10 @@ def test_a_manifest_cannot_name_what_is_outside_or_missing(folder, output) -> No
 
 def test_paths_that_cannot_be_read_are_errors_that_name_them(folder, tmp_path) -> None:
     folder("empty/README.md", "x.jsonl")
-    os.mkfifo("pipe")
-    for path, match in (("nowhere.jsonl", "nowhere"), ("empty", "empty"), ("pipe", "pipe"), ("x" * 300, "xxx")):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket")
+    for path in ("nowhere.jsonl", "empty", "socket", "/dev/zero", "x" * 300, "x.jsonl/y", "null\0byte"):
+        match = path[:7]
         with pytest.raises(InputError, match=match):
             found(path)
     with pytest.raises(InputError, match="no data files"):

@@ -1,0 +1,118 @@
+"""`check --fix`, `check --diff` and `clean --diff`: what was done or would be, in the words of the command line."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from datalint.cli.colors import wanted
+from datalint.cli.guard import GATE_FAILED
+from datalint.cli.progress import bar, size_of
+from datalint.errors import UsageError
+
+if TYPE_CHECKING:
+    from datalint.cleaner.differences import Style
+    from datalint.config import Settings
+    from datalint.report.model import Report
+
+Paths = tuple[str, ...] | None
+
+
+def refuse_contradictions(flags: Mapping[str, Any]) -> None:
+    """Raise UsageError for flags of `check` that mean nothing together."""
+    if flags["unsafe_fixes"] and not (flags["fix"] or flags["diff"]):
+        raise UsageError("--unsafe-fixes: says which fixes to make; add --fix, or --diff to see them")
+    if flags["diff"] and flags["outputs"]:
+        raise UsageError("--diff: prints a difference, not a report; leave out --output-format")
+
+
+def fixed(paths: Paths, settings: "Settings", flags: Mapping[str, Any], *, fingerprints: bool) -> "Report":
+    """Fix files in place, say so on stderr, and return the report of what remains."""
+    from datalint.cleaner.inplace import fix_settings
+
+    with _bar("fixing", paths, settings, flags) as progress:
+        done = fix_settings(
+            paths,
+            settings,
+            unsafe=flags["unsafe_fixes"],
+            scope=flags["scope"],
+            progress=progress,
+            fingerprints=fingerprints,
+        )
+    if not flags["quiet"]:
+        if done.files:
+            _say(f"Fixed {_what(done.fixed, done.rows)}")
+        for hint in done.hints:
+            _say(hint)
+    return done.report
+
+
+def show_fixes(paths: Paths, settings: "Settings", flags: Mapping[str, Any]) -> int:
+    """Print what `--fix` would change, as a unified difference. The exit code is 1 if there is something."""
+    from datalint.cleaner.differences import Counts, unified
+    from datalint.cleaner.inplace import plan_fixes
+
+    with _bar("checking", paths, settings, flags) as progress:
+        plan = plan_fixes(paths, settings, unsafe=flags["unsafe_fixes"], scope=flags["scope"], progress=progress)
+    counts = Counts()
+    differ = False
+    for edit in plan.edits:
+        differ |= _print(unified(edit, plan.fixes, counts, _style(flags["color"])))
+    if not flags["quiet"]:
+        _say(f"Would fix {_what(plan.fixed, counts.changed)}" if differ else "No problem would be fixed")
+    return GATE_FAILED if differ and not flags["exit_zero"] else 0
+
+
+def show_cleaning(paths: Paths, settings: "Settings", flags: Mapping[str, Any]) -> int:
+    """Print what `clean` would change and take away, row by row."""
+    from datalint.cleaner.differences import Counts, by_row
+    from datalint.cleaner.settle import settle
+    from datalint.report.look import Look
+    from datalint.run import prepare
+
+    setup = prepare(paths, settings)
+    with _bar("checking", paths, settings, flags) as progress:
+        settled = settle(setup, unsafe=flags["unsafe_fixes"], progress=progress)
+    jobs = [job for job in setup.plan.jobs if job.file.split != "reference"]
+    counts = Counts()
+    _print(by_row(jobs, setup.rules, settled, counts, _style("auto"), Look().width))
+    for hint in settled.report.hints:
+        _say(hint)
+    if not flags["quiet"]:
+        some = f"change {counts.changed:,}, remove {counts.removed:,} and leave out {counts.unreadable:,} unreadable"
+        _say(f"Would {some} of {_many(counts.rows, 'row')}; nothing is written")
+    return 0
+
+
+def _bar(label: str, paths: Paths, settings: "Settings", flags: Mapping[str, Any]) -> Any:
+    config = settings.config
+    return bar(label, size_of([*(paths or ()), *config.train, *config.eval] or ["."]), show=flags["progress"])
+
+
+def _print(lines: Iterable[str]) -> bool:
+    some = False
+    for line in lines:
+        # Bytes: a text stream would turn the file's line ends into the system's.
+        sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace") + b"\n")
+        some = True
+    sys.stdout.buffer.flush()
+    return some
+
+
+def _style(color: str) -> "Style":
+    return click.style if wanted(color) else lambda text, **_: text
+
+
+def _what(problems: Mapping[str, int], rows: int) -> str:
+    worst_first = sorted(problems.items(), key=lambda item: (-item[1], item[0]))
+    codes = ", ".join(f"{code} {number:,}" for code, number in worst_first)
+    return f"{_many(sum(problems.values()), 'problem')} in {_many(rows, 'row')}: {codes}"
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _say(text: str) -> None:
+    click.echo(f"datalint: {text}", err=True)
