@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import resource
+import signal
 import socket
 import sys
 from typing import Any
@@ -59,7 +60,8 @@ def run(job: dict[str, Any]) -> None:
     """Be the child: take the limits, then run the command or the function that is named."""
     os.chdir(job["cwd"])
     os.environ.update(job["env"])
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115, PTH123 - for good
+    # Until the command listens, a signal ends it without a word; Python's own handler would show a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     for name, limit in job["limits"].items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit))
     if job["fail_at"] is not None:

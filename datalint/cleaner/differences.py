@@ -17,7 +17,7 @@ from datalint.cleaner.style import JsonStyle
 from datalint.engine import Job
 from datalint.findings import message
 from datalint.fixes import Fixes, Repaired, same
-from datalint.report.escape import inert, shown, visible
+from datalint.report.escape import inert, named, shown, visible
 from datalint.report.excerpt import fit
 from datalint.rule import Rule
 from datalint.source import Block, open_source
@@ -40,7 +40,7 @@ def unified(edit: Edit, fixes: Fixes, counts: Counts, style: Style) -> Iterator[
 
     `style` is `click.style` or what takes its arguments and adds no colour.
     """
-    name = visible(edit.name)
+    name = named(edit.name)
     head = [style(f"--- {name}", bold=True), style(f"+++ {name}", bold=True)]
     if edit.encoding != edit.target:
         head.insert(0, f"{name}: {edit.encoding.upper()} text would be written as {edit.target.upper()}")
@@ -139,7 +139,7 @@ def by_row(
                 counts.rows += 1
                 if value is not None and at not in repaired.steps:
                     continue
-                place = visible(job.file.name)
+                place = named(job.file.name)
                 row = block.first_row + at
                 place += f" row {row}" if block.lines is None else f":{block.lines[at]}"
                 if value is None:

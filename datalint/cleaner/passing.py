@@ -27,7 +27,7 @@ def passed_schema(schema: "pa.Schema", seen: Seen, retyped: set[str]) -> "pa.Sch
         if not seen.keys or field.name in seen.keys
     ]
     fields += [arrow_field(name, below) for name, below in seen.keys.items() if name not in schema.names]
-    made = pa.schema(fields, metadata=schema.metadata)
+    made = pa.schema(fields, metadata=schema.metadata or None)
     return made if made.equals(schema) else without_descriptions(made)
 
 

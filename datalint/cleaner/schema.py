@@ -160,7 +160,7 @@ def _type(seen: Seen, *, exact: bool, listed: bool) -> "tuple[pa.DataType, bool]
         return pa.float64(), True
     if kinds == {list} and seen.items is not None:
         item, home = _type(seen.items, exact=exact, listed=True)
-        return (pa.list_(item) if home and not is_json(item) else pa.json_()), True
+        return (pa.list_(pa.field("element", item)) if home and not is_json(item) else pa.json_()), True
     if kinds == {dict}:
         messages = seen.depth == 2 and seen.speaking
         void = listed and any(below.nulls for below in seen.keys.values())

@@ -1,19 +1,29 @@
-"""Rounds of checking until nothing is left that may be fixed."""
+"""Rounds of checking until nothing is left that may be fixed.
+
+After the first round, a rule that judges each row by itself has something new to say only about rows that were
+rewritten: it is asked about these alone. Rules that compare rows see all of them again.
+"""
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from datalint.chunk import Chunk
 from datalint.engine import Job, Plan, run
-from datalint.engine.mapping import read
+from datalint.engine.mapping import as_findings, read
 from datalint.errors import RulePackError
 from datalint.fixes import Fixes, rewrites
 from datalint.report.model import Report
+from datalint.rule import Rule
 from datalint.run import Setup, report_of
+from datalint.source import Block
 
 MAX_ROUNDS = 10
+Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -44,9 +54,10 @@ def settle(
         latest = more.rounds[-1]
         if latest.empty and (number or not mixed):
             return Settled(report, fixes)
-        fixes = replace(more, columns=_columns(mixed, more))
-        plan = _narrowed(setup.plan, found, together=not latest.rewrites.height and (number > 0 or not mixed))
-        found = report_of(setup, run(plan, repair=fixes), seconds=0.0).found
+        before, fixes = fixes.columns, replace(more, columns=_columns(mixed, more))
+        # Where a row gets a column that it did not have, all rows are to be looked at anew.
+        new = frozenset(file for file, columns in fixes.columns.items() if columns != before.get(file))
+        found = _again(setup, fixes, found, new)
     codes = ", ".join(sorted({*latest.rewrites["rule"], *latest.drops["rule"]}))
     raise RulePackError(f"{codes}: still changing rows after {MAX_ROUNDS} rounds; leave one out with --ignore")
 
@@ -60,21 +71,83 @@ def _columns(jobs: Sequence[Job], fixes: Fixes) -> dict[int, list[str]]:
     return found
 
 
-def _narrowed(plan: Plan, found: pl.DataFrame, *, together: bool) -> Plan:
-    """The plan with only the rules that may fix something.
+def _again(setup: Setup, fixes: Fixes, found: pl.DataFrame, new: frozenset[int]) -> pl.DataFrame:
+    """What is found on the rows as the fixes leave them, by rules that may fix something.
 
-    `together`: and only those that look at more than one row. No row was rewritten, so to the others nothing is new.
+    `found` is what was found before; of the files `new` every row is looked at.
     """
     fired = set(found.filter(pl.col("fix_kind").is_not_null())["rule"])
-    keep = {
-        rule.code
-        for rule in plan.rules
-        if not rule.always
-        and (rule.fix is not None or rewrites(rule) or rule.code in fired)
-        and (rule.gathers or not together)
+    rules = [
+        rule for rule in setup.plan.rules if not rule.always and (rule.fix or rewrites(rule) or rule.code in fired)
+    ]
+    together = {rule.code for rule in rules if rule.gathers}
+    alone = {rule.code for rule in rules} - together
+    ready = {
+        job: tuple(rule for rule in some if rule.code in together or (job in new and rule.code in alone))
+        for job, some in setup.plan.ready.items()
     }
-    return replace(
-        plan,
-        rules=tuple(rule for rule in plan.rules if rule.code in keep),
-        ready={job: tuple(rule for rule in rules if rule.code in keep) for job, rules in plan.ready.items()},
+    plan: Plan = replace(setup.plan, rules=tuple(rules), ready=ready)
+    own = {
+        job.index: tuple(rule for rule in setup.plan.ready[job.index] if rule.code in alone)
+        for job in plan.jobs
+        if job.index not in new
+    }
+    rewritten = _Rewritten(fixes, {job.index: job for job in plan.jobs}, own)
+    outcome = run(plan, repair=rewritten)
+    outcome = replace(outcome, findings=pl.concat([outcome.findings, *rewritten.findings]))
+    return report_of(setup, outcome, seconds=0.0).found
+
+
+@dataclass(frozen=True)
+class _Rewritten:
+    """The engine's `repair`; while blocks pass by, rules look at the rows that the latest round has rewritten."""
+
+    fixes: Fixes
+    jobs: dict[int, Job]
+    rules: dict[int, tuple[Rule, ...]]  # file -> rules that judge a row by itself
+    findings: list[pl.DataFrame] = field(default_factory=list)
+
+    def __call__(self, file: int, block: Block) -> Block:
+        """The block as the fixes leave it."""
+        made = self.fixes(file, block)
+        rules = self.rules.get(file, ())
+        if rules:
+            changed = self.fixes.rounds[-1].of("rewrites", file, block.first_row, len(block))["row"].unique().sort()
+            rows = changed.to_numpy()
+            rows = rows[[made.values[row] is not None for row in (rows - block.first_row).tolist()]]
+            if len(rows):
+                self.judge(self.jobs[file], _part(made, rows - block.first_row), rows, rules)
+        return made
+
+    def judge(self, job: Job, block: Block, rows: Rows, rules: Sequence[Rule]) -> None:
+        """Map a block of some rows; `rows` are their numbers in the file."""
+        literals = frozenset(literal.lower() for rule in rules for literal in rule.literals)
+        chunk = Chunk(job.file, block, job.columns, job.format, job.target, job.large, literals)
+        for rule in rules:
+            frame = rule.map(chunk)
+            frame = frame.drop_nulls("row") if frame.height else frame
+            if frame.height:
+                places = pl.Series("row", rows[frame["row"].to_numpy()], pl.Int64)
+                files = pl.lit(job.index, pl.UInt32).alias("file")
+                told = as_findings(frame.with_columns(places, files), rule)
+                if job.file.split != "train":  # whose rows are never dropped
+                    kept = pl.when(pl.col("fix_kind") == "drop").then(None)
+                    told = told.with_columns(kept.otherwise(c).alias(c) for c in ("fix_kind", "fix_safety"))
+                self.findings.append(told)
+
+
+def _part(block: Block, rows: Rows) -> Block:
+    """Some rows of a block, by their numbers in it."""
+    place = {row: at for at, row in enumerate(rows.tolist())}
+    here = {block.first_row + row: at for row, at in place.items()}
+    return Block(
+        0,
+        [block.values[row] for row in place],
+        None if block.lines is None else block.lines[rows],
+        block.data,
+        block.starts[rows],
+        block.ends[rows],
+        tuple(replace(fault, row=here[fault.row]) for fault in block.faults if fault.row in here),
+        {},
+        {at: block.marks[row] for row, at in place.items() if row in block.marks},
     )

@@ -149,13 +149,16 @@ def _bytes_of(array: "pa.Array") -> int:
     if isinstance(array, pa.ExtensionArray):
         return _bytes_of(array.storage)
     if pa.types.is_struct(kind):
-        return sum(map(_bytes_of, array.flatten()))
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        return 4 * len(array) + _bytes_of(array.flatten())
+        return sum(_bytes_of(array.field(i)) for i in range(kind.num_fields))
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        first, last = _ends(array, 4 if pa.types.is_list(kind) else 8)
+        return 4 * len(array) + _bytes_of(array.values.slice(first, last - first))
     if pa.types.is_string(kind) or pa.types.is_binary(kind):
-        return 4 * len(array) + _text_bytes(array, 4)
+        first, last = _ends(array, 4)
+        return 4 * len(array) + last - first
     if pa.types.is_large_string(kind) or pa.types.is_large_binary(kind):
-        return 4 * len(array) + _text_bytes(array, 8)
+        first, last = _ends(array, 8)
+        return 4 * len(array) + last - first
     if pa.types.is_dictionary(kind):
         return 4 * len(array) + _bytes_of(array.dictionary_decode())
     try:
@@ -164,10 +167,11 @@ def _bytes_of(array: "pa.Array") -> int:
         return int(array.nbytes)
 
 
-def _text_bytes(array: "pa.Array", width: int) -> int:
+def _ends(array: "pa.Array", width: int) -> tuple[int, int]:
+    """Where the strings or lists of an array begin and end in its values. `width`: bytes of an offset."""
     import numpy as np
 
     if not len(array):
-        return 0
+        return 0, 0
     offsets = np.frombuffer(array.buffers()[1], np.int32 if width == 4 else np.int64)
-    return int(offsets[array.offset + len(array)] - offsets[array.offset])
+    return int(offsets[array.offset]), int(offsets[array.offset + len(array)])

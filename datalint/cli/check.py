@@ -6,6 +6,7 @@ import rich_click as click
 
 from datalint.cli.guard import GATE_FAILED
 from datalint.cli.options import config_options, data_options, memory_option, progress_option, rule_options, settings_of
+from datalint.cli.say import note
 
 
 @click.command()
@@ -62,6 +63,7 @@ def command(paths: tuple[str, ...], **flags: Any) -> int:
     from datalint.cli.fixing import fixed, refuse_contradictions, show_fixes
     from datalint.cli.progress import bar, size_of
     from datalint.report import Look, parse_output, write_report
+    from datalint.report.escape import told
     from datalint.run import check_settings, prepare
 
     refuse_contradictions(flags)
@@ -69,7 +71,7 @@ def command(paths: tuple[str, ...], **flags: Any) -> int:
     outputs = [parse_output(text) for text in flags["outputs"]] or [parse_output("text")]
     if flags["show_files"]:
         for job in prepare(paths or None, settings).plan.jobs:
-            click.echo(f"{job.file.name}\t{job.file.split}")
+            click.echo(f"{told(job.file.name)}\t{job.file.split}")
         return 0
     if flags["diff"]:
         return show_fixes(paths or None, settings, flags)
@@ -84,7 +86,7 @@ def command(paths: tuple[str, ...], **flags: Any) -> int:
                 paths or None, settings, scope=flags["scope"], progress=progress, fingerprints=fingerprints
             )
     for hint in report.hints:
-        click.echo(f"datalint: {hint}", err=True)
+        note(hint)
     look = Look(
         color=wanted(flags["color"]),
         max_examples=settings.config.max_examples,
@@ -97,5 +99,5 @@ def command(paths: tuple[str, ...], **flags: Any) -> int:
     # A report that goes to a file alone must not leave the terminal in doubt about the verdict.
     if report.failures and all(output.path is not None for output in outputs) and not flags["quiet"]:
         failed = ", ".join(f"{f.rule} {f.count:,} {f.limit}" for f in report.failures)
-        click.echo(f"datalint: gate failed: {failed}", err=True)
+        note(f"gate failed: {failed}")
     return 0 if report.passed or flags["exit_zero"] else GATE_FAILED

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from datalint.cli.options import config_options, data_options, memory_option, progress_option, rule_options, settings_of
+from datalint.cli.say import note, say
 
 if TYPE_CHECKING:
     from datalint.cleaner import CleanResult
@@ -36,7 +37,7 @@ def command(paths: tuple[str, ...], **flags: Any) -> int:
     from datalint.errors import UsageError
 
     if not flags["out"] and not flags["diff"]:
-        raise UsageError("clean: add --out DIR, or --diff to see what it would do")
+        raise UsageError("--out: name the folder to write, or give --diff to see what clean would do")
     settings = settings_of(flags)
     if flags["diff"]:
         return show_cleaning(paths or None, settings, flags)
@@ -53,7 +54,7 @@ def command(paths: tuple[str, ...], **flags: Any) -> int:
     with bar("cleaning", total, show=flags["progress"]) as progress:
         result = clean_settings(paths or None, settings, out=Path(flags["out"]), options=options, progress=progress)
     for hint in (*result.report.hints, *result.hints):
-        click.echo(f"datalint: {hint}", err=True)
+        note(hint)
     if not flags["quiet"]:
         _tell(result)
     return 0
@@ -70,15 +71,15 @@ def _tell(result: "CleanResult") -> None:
         (visible(name), c.rows_in, c.rows_out, c.rows_changed, c.rows_removed, c.rows_unreadable) for name, c in counts
     ]
     width = max(len(head[0]), *(len(line[0]) for line in lines)) if lines else len(head[0])
-    click.echo(" ".join((head[0].ljust(width), *(name.rjust(10) for name in head[1:]))))
+    say(" ".join((head[0].ljust(width), *(name.rjust(10) for name in head[1:]))))
     for name, *numbers in lines:
-        click.echo(" ".join((name.ljust(width), *(f"{number:,}".rjust(10) for number in numbers))))
+        say(" ".join((name.ljust(width), *(f"{number:,}".rjust(10) for number in numbers))))
     for what, by_rule in (("removed", result.removed_by_rule), ("changed", result.changed_by_rule)):
         if by_rule:
-            click.echo(f"{what}: {_counted(by_rule)}")
+            say(f"{what}: {_counted(by_rule)}")
     if result.offered:
-        click.echo(f"--unsafe-fixes would also change or remove: {_counted(result.offered)}")
-    click.echo(f"written to {visible(str(result.out))}; `datalint restore` rebuilds the input from it")
+        say(f"--unsafe-fixes would also change or remove: {_counted(result.offered)}")
+    say(f"written to {result.out}; `datalint restore` rebuilds the input from it")
 
 
 def _counted(counts: Any) -> str:

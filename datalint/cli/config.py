@@ -5,6 +5,7 @@ from typing import Any
 import rich_click as click
 
 from datalint.cli.options import config_options, settings_of
+from datalint.cli.say import say
 
 
 @click.command()
@@ -19,7 +20,9 @@ def command(output_format: str, **flags: Any) -> int:
     """Show every option, its value and where it came from."""
     import msgspec
 
+    from datalint import secrets
     from datalint.config import flatten, schema
+    from datalint.report.escape import encodable, inert_json
 
     if output_format == "schema":
         click.echo(msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode())
@@ -27,11 +30,12 @@ def command(output_format: str, **flags: Any) -> int:
     settings = settings_of(flags)
     lines = flatten(settings)
     if output_format == "json":
-        table = {key: {"value": value, "from": origin} for key, value, origin in lines}
-        click.echo(msgspec.json.format(msgspec.json.encode(table), indent=2).decode())
+        table = {key: {"value": value, "from": encodable(origin)} for key, value, origin in lines}
+        encoded = secrets.mask(inert_json(msgspec.json.encode(table)).decode())
+        click.echo(msgspec.json.format(encoded, indent=2))
         return 0
-    click.echo(f"configuration: {settings.file or 'none found'}; root: {settings.root}")
+    say(f"configuration: {settings.file or 'none found'}; root: {settings.root}")
     width = max(len(key) for key, _, _ in lines)
     for key, value, origin in lines:
-        click.echo(f"{key.ljust(width)} = {msgspec.json.encode(value).decode()}  # {origin}")
+        say(f"{key.ljust(width)} = {msgspec.json.encode(value).decode()}  # {origin}")
     return 0

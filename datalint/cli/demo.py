@@ -7,6 +7,7 @@ from pathlib import Path
 import rich_click as click
 
 from datalint.cli.options import progress_option
+from datalint.cli.say import say
 
 
 @click.command()
@@ -25,7 +26,7 @@ def command(out: str, *, overwrite: bool, progress: bool | None) -> None:
             advance = stack.enter_context(bar("training", total, show=progress))
             return lambda: advance(1) if advance else None
 
-        report = trainer.demo(Path(out), overwrite=overwrite, say=click.echo, track=track)
+        report = trainer.demo(Path(out), overwrite=overwrite, say=say, track=track)
     click.echo()
     write_impact(report, ("text",))
     click.echo()
@@ -35,4 +36,4 @@ def command(out: str, *, overwrite: bool, progress: bool | None) -> None:
         ("cleaned", "train.parquet, and all that was removed or changed"),
         ("impact.json", "every figure of the comparison"),
     ):
-        click.echo(f"{Path(out) / name}: {what}")
+        say(f"{Path(out) / name}: {what}")

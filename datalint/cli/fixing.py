@@ -9,6 +9,7 @@ import rich_click as click
 from datalint.cli.colors import wanted
 from datalint.cli.guard import GATE_FAILED
 from datalint.cli.progress import bar, size_of
+from datalint.cli.say import note
 from datalint.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ def fixed(paths: Paths, settings: "Settings", flags: Mapping[str, Any], *, finge
         )
     if not flags["quiet"]:
         if done.files:
-            _say(f"Fixed {_what(done.fixed, done.rows)}")
+            note(f"Fixed {_what(done.fixed, done.rows)}")
         for hint in done.hints:
-            _say(hint)
+            note(hint)
     return done.report
 
 
@@ -60,7 +61,7 @@ def show_fixes(paths: Paths, settings: "Settings", flags: Mapping[str, Any]) -> 
     for edit in plan.edits:
         differ |= _print(unified(edit, plan.fixes, counts, _style(flags["color"])))
     if not flags["quiet"]:
-        _say(f"Would fix {_what(plan.fixed, counts.changed)}" if differ else "No problem would be fixed")
+        note(f"Would fix {_what(plan.fixed, counts.changed)}" if differ else "No problem would be fixed")
     return GATE_FAILED if differ and not flags["exit_zero"] else 0
 
 
@@ -78,10 +79,10 @@ def show_cleaning(paths: Paths, settings: "Settings", flags: Mapping[str, Any]) 
     counts = Counts()
     _print(by_row(jobs, setup.rules, settled, counts, _style("auto"), Look().width))
     for hint in settled.report.hints:
-        _say(hint)
+        note(hint)
     if not flags["quiet"]:
         some = f"change {counts.changed:,}, remove {counts.removed:,} and leave out {counts.unreadable:,} unreadable"
-        _say(f"Would {some} of {_many(counts.rows, 'row')}; nothing is written")
+        note(f"Would {some} of {_many(counts.rows, 'row')}; nothing is written")
     return 0
 
 
@@ -112,7 +113,3 @@ def _what(problems: Mapping[str, int], rows: int) -> str:
 
 def _many(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _say(text: str) -> None:
-    click.echo(f"datalint: {text}", err=True)

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import click
 
+from datalint.cli.say import note
 from datalint.cli.streams import steady_streams
 from datalint.errors import DatalintError
 
@@ -70,9 +71,7 @@ def _told(error: Exception) -> int:
 
 
 def _say(text: str, code: int) -> int:
-    from datalint.report.escape import visible
-
-    click.echo(f"datalint: {visible(text)}", err=True)
+    note(text)
     return code
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import rich_click as click
 
 from datalint.cli.options import pairs, progress_option
+from datalint.cli.say import note
 from datalint.errors import UsageError
 
 OBJECTIVE_MISSED = 1
@@ -66,7 +67,7 @@ def command(raw: str, clean: str | None, **flags: Any) -> int:
             Path(clean),
             Path(flags.pop("eval")),
             columns=columns or None,
-            announce=lambda line: click.echo(f"datalint: {line}", err=True),
+            announce=note,
             track=track,
             **flags,
         )

@@ -5,6 +5,7 @@ from typing import Any
 import rich_click as click
 
 from datalint.cli.options import config_options, memory_option, progress_option, settings_of
+from datalint.cli.say import say
 
 
 @click.group()
@@ -34,7 +35,7 @@ def add(paths: tuple[str, ...], where: str, **flags: Any) -> int:
     explicit = [*settings.config.train, *settings.config.eval]
     with bar("adding", size_of([*paths, *explicit] or ["."]), show=flags["progress"]) as progress:
         done = add_to_index(paths or None, settings, where, progress=progress)
-    click.echo(
+    say(
         f"added {done.added:,} rows, {done.known:,} known already"
         + (f", {done.empty:,} without text" if done.empty else "")
         + f"; {done.total:,} rows in the index"
@@ -47,10 +48,9 @@ def add(paths: tuple[str, ...], where: str, **flags: Any) -> int:
 def info(where: str) -> int:
     """How much an index holds."""
     from datalint.index import open_index
-    from datalint.report.escape import visible
 
     held = open_index(where).info()
     parts = "" if held.parts is None else f", parts: {held.parts:,}"
     size = "" if held.size is None else f", {held.size / 1e6:,.2f} MB"
-    click.echo(f"{visible(held.where)}: {held.rows:,} rows, files: {held.files:,}{parts}{size}, format {held.format}")
+    say(f"{held.where}: {held.rows:,} rows, files: {held.files:,}{parts}{size}, format {held.format}")
     return 0

@@ -2,6 +2,8 @@
 
 import rich_click as click
 
+from datalint.cli.say import say
+
 
 @click.command()
 @click.argument("folder", type=click.Path(), metavar="DIR")
@@ -10,10 +12,9 @@ import rich_click as click
 def command(folder: str, out: str, *, quiet: bool) -> int:
     """Rebuild the input files from the folder that `datalint clean` wrote, and prove that they are the same."""
     from datalint.cleaner import restore
-    from datalint.report.escape import visible
 
     result = restore(folder, out=out)
     if not quiet:
         for file in result.files:
-            click.echo(f"{visible(str(file.path))}: {file.rows:,} rows, {file.proof}")
+            say(f"{file.path}: {file.rows:,} rows, {file.proof}")
     return 0

@@ -5,7 +5,7 @@ from typing import Any
 
 from datalint.explain.seen import Explained, Piece
 from datalint.explain.text import counts, kind, printed
-from datalint.report.escape import shown, visible
+from datalint.report.escape import named, shown, visible
 
 
 def render(explained: Explained) -> str:
@@ -13,7 +13,7 @@ def render(explained: Explained) -> str:
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(visible=visible, shown=shown, counts=counts)
+    environment.filters.update(named=named, visible=visible, shown=shown, counts=counts)
     template = environment.from_string(files("datalint.explain").joinpath("page.html.jinja").read_text("utf-8"))
     texts = [(seen, _parts(seen.pieces)) for seen in explained.seen]
     return template.render(explained=explained, texts=texts)

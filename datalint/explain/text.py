@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from datalint.explain.seen import Explained, Piece, Seen
-from datalint.report.escape import inert, shown, visible
+from datalint.report.escape import inert, named, shown, visible
 
 Style = Callable[..., str]
 
@@ -32,8 +32,8 @@ def render(explained: Explained, *, color: bool, width: int) -> str:
 
 def _lines(explained: Explained, style: Style, *, color: bool, width: int) -> Iterator[str]:
     line = "" if explained.line is None else f":{explained.line}"
-    yield style(f"{visible(explained.file)}{line}", bold=True) + f"  row {explained.row:,}, {explained.format}"
-    yield from (f"  {name}: {visible(value)}" for name, value in explained.target.items())
+    yield style(f"{named(explained.file)}{line}", bold=True) + f"  row {explained.row:,}, {explained.format}"
+    yield from (f"  {name}: {named(value)}" for name, value in explained.target.items())
     for number, seen in enumerate(explained.seen, 1):
         yield ""
         if len(explained.seen) > 1:

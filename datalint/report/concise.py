@@ -3,7 +3,7 @@
 from typing import BinaryIO
 
 from datalint.report.entries import Entry, entries
-from datalint.report.escape import inert, visible
+from datalint.report.escape import inert, named, visible
 from datalint.report.look import Look
 from datalint.report.model import Report
 
@@ -20,4 +20,4 @@ def where(entry: Entry) -> str:
     if entry.file is None:
         return "dataset"
     place = f":{entry.line}" if entry.line is not None else "" if entry.row is None else f":row {entry.row}"
-    return visible(entry.file) + place + (f":{visible(entry.pointer)}" if entry.pointer else "")
+    return named(entry.file) + place + (f":{visible(entry.pointer)}" if entry.pointer else "")

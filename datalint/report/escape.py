@@ -8,6 +8,8 @@ from datalint import pii, secrets
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # Variation selectors, but for the two that choose between text and emoji: bytes can be smuggled in them.
 _SELECTOR = re.compile("[\ufe00-\ufe0d\U000e0100-\U000e01ef]")
+# What runners of CI obey wherever it stands in a line: `##[x]` GitHub and Azure, `##vso[x]` Azure, `##teamcity[x]`.
+_COMMAND = re.compile(r"##(?=[A-Za-z]*\[)")
 # Not "printable" to Unicode, yet harmless, and common in French and Japanese.
 _SPACES = frozenset("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
 
@@ -27,16 +29,26 @@ def shown(text: str) -> str:
     return visible(pii.mask(secrets.mask(text)))
 
 
+def named(name: str) -> str:
+    """The name of a file or a setting: as `shown`, but for personal data. Whoever has to find it must know it."""
+    return visible(secrets.mask(name))
+
+
+def told(text: str) -> str:
+    """A line that a command prints of its own: what it quotes is as `named` has it, and nothing in it is a command."""
+    return inert(named(text))
+
+
 def encodable(text: str) -> str:
     """The text with lone surrogates, which a file's name may hold and UTF-8 may not, escaped."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def inert(line: str) -> str:
-    """A line that GitHub's runner takes for no workflow command: `::x` at the start, `##[x]` anywhere."""
+    """A line that no runner of CI takes for a command: GitHub's `::x` at the start, `##[x]` and its like anywhere."""
     start = len(line) - len(line.lstrip())
     guarded = line[:start] + "\\x3a" + line[start + 1 :] if line.startswith("::", start) else line
-    return guarded.replace("##[", "#\\x23[")
+    return _COMMAND.sub(r"#\\x23", guarded) if "##" in guarded else guarded
 
 
 def inert_json(encoded: bytes) -> bytes:
@@ -45,7 +57,8 @@ def inert_json(encoded: bytes) -> bytes:
     Encoders escape what JSON demands, below U+0020; C1 controls, direction overrides and workflow commands they pass
     on, and a report that is printed may steer neither a terminal nor a runner.
     """
-    encoded = encoded.replace(b"##[", b"#\\u0023[")
+    if b"##" in encoded:
+        encoded = _COMMAND.sub(r"#\\u0023", encoded.decode()).encode()
     return encoded if encoded.isascii() and b"\x7f" not in encoded else _each(encoded.decode(), _json_escaped).encode()
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from datalint.findings import SEVERITIES
 from datalint.report.entries import Entry, entries
-from datalint.report.escape import inert, shown, visible
+from datalint.report.escape import inert, named, shown, visible
 from datalint.report.excerpt import excerpt, overview
 from datalint.report.look import Look
 from datalint.report.model import FileRead, Report
@@ -161,7 +161,7 @@ def _finding(
 def _place(file: str | None, row: int | None, line: int | None) -> str:
     if file is None:
         return "all files"
-    return visible(file) + (f":{line}" if line is not None else "" if row is None else f" row {row}")
+    return named(file) + (f":{line}" if line is not None else "" if row is None else f" row {row}")
 
 
 def _hint(report: Report, entry: Entry) -> str:
@@ -211,7 +211,7 @@ def _files(files: Sequence[FileRead]) -> Iterator[str]:
     for file in files[:_MANY_FILES]:
         renamed = f" ({_renamed(file)})" if file.columns else ""
         split = "" if file.split == "train" else f", {file.split}"
-        yield f"  {visible(file.name)}: {file.format}{renamed}, {_many(file.rows, 'row')}{split}"
+        yield f"  {named(file.name)}: {file.format}{renamed}, {_many(file.rows, 'row')}{split}"
     if len(files) > _MANY_FILES:
         yield f"  ... {_many(len(files) - _MANY_FILES, 'more file')}"
 

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator
 
 from datalint.budget import BATCH, Budget
-from datalint.report.escape import visible
+from datalint.report.escape import named, visible
 from datalint.report.model import Report
 
 
 def token_lines(report: Report, style: Callable[..., str]) -> Iterator[str]:
     """A paragraph for each dataset that has a tokenizer."""
     for name, told in report.tokens.items():
-        of = f" of {visible(name)}" if len(report.tokens) > 1 else ""
+        of = f" of {named(name)}" if len(report.tokens) > 1 else ""
         yield ""
         yield style(f"One epoch{of}: {_count(told.budget)}", bold=True)
         yield from _parts(told.budget)

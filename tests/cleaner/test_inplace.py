@@ -117,7 +117,7 @@ def test_new_text_is_escaped_as_the_file_does_it(tmp_path: Path, ascii_only: boo
     some = [{"prompt": f"Wörter {i}", "completion": "Sätze"} for i in range(3)]
     bad = {"prompt": "Name a singer.", "completion": "Fran&ccedil;oise&nbsp;Hardy"}
     path.write_text("".join(json.dumps(row, ensure_ascii=ascii_only) + "\n" for row in [*some, bad]), encoding="utf-8")
-    assert mend(path, "TXT008", unsafe_fixes=True).rows == 1, datalint.check(path, isolated=True).findings
+    assert mend(path, "TXT005", unsafe_fixes=True).rows == 1, datalint.check(path, isolated=True).findings
     assert path.read_bytes().isascii() == ascii_only
     assert records(path)[3][0]["completion"].startswith("Françoise")
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from datalint.source import Fault, Source, open_source
 
-
 COLUMNS = ("parquet", "arrow", "arrow-stream")
 
 

@@ -8,7 +8,7 @@ from tiny_model import TEMPLATE, make_model
 
 from datalint.errors import InputError, TokenizerError, UsageError
 from datalint.examples import Example, Turn
-from datalint_trainer import lora
+from datalint_trainer import embedded_chat, lora
 from datalint_trainer.chat_tokens import Reader, swapped
 from datalint_trainer.impact import impact
 from datalint_trainer.report import METRICS
@@ -83,35 +83,46 @@ def test_what_does_not_fit_is_left_out_and_told(reader):
 
 def test_a_foreign_prompt_never_costs_answer_tokens(reader):
     far = talk(9, ("user", "where " * 12), ("assistant", "here"))
-    found, _ = read(reader, *DATA[:4], far)
+    found, _ = read(reader, *DATA[:20], far)
     longest = max(len(tokens.ids) for tokens in found)
-    for own, foreign in zip(found, swapped(found, longest), strict=True):
+    for own, foreign in zip(found, swapped(found, np.arange(21), longest), strict=True):
         assert foreign.ids[foreign.answer : foreign.end].tolist() == own.ids[own.answer : own.end].tolist()
         assert foreign.ids[: foreign.answer].tolist() != own.ids[: own.answer].tolist()
         assert len(foreign.ids) <= longest
 
 
-@pytest.fixture(scope="module")
-def report(folder):
-    spoilt = [
-        talk(
-            i,
-            *(
-                (turn.role, turn.content) if turn.role == "user" else (turn.role, "As an AI I cannot.")
-                for turn in e.turns
-            ),
-        )
-        if i % 3 == 0
-        else e
-        for i, e in enumerate(DATA[:60])
+def test_a_near_copy_is_no_foreign_prompt(reader):
+    found, _ = read(reader, *DATA[:12])
+    prompts = {tuple(tokens.ids[: tokens.answer].tolist()): i // 6 for i, tokens in enumerate(found)}
+    pairs = swapped(found, np.arange(12) // 6, 128)
+    assert [prompts[tuple(tokens.ids[: tokens.answer].tolist())] for tokens in pairs] == [1] * 6 + [0] * 6
+
+
+def test_the_pairing_is_the_same_every_time(reader):
+    found, _ = read(reader, *DATA[:40])
+    first, second = (swapped(found, np.arange(40), 128) for _ in range(2))
+    assert all(a.ids.tolist() == b.ids.tolist() for a, b in zip(first, second, strict=True))
+
+
+def spoilt(number: int) -> list[Example]:
+    """Every third answer says nothing."""
+    return [
+        talk(i, ("user", e.turns[0].content), ("assistant", "As an AI I cannot.")) if i % 3 == 0 else e
+        for i, e in enumerate(DATA[:number])
     ]
-    clean = [e for i, e in enumerate(spoilt) if i % 3]
+
+
+@pytest.fixture(scope="module", params=["embedded", "LoRA"])
+def report(request, folder):
+    raw = spoilt(60)
     said: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lora, "MIN_STEPS", 4)
-        patch.setattr(lora, "MAX_STEPS", 4)
-        found = impact(spoilt, clean, DATA[60:], model=str(folder), seeds=1, placebos=3, announce=said.append)
-    return found, said
+        for module, names in ((lora, ("MIN_STEPS", "MAX_STEPS")), (embedded_chat, ("STEPS", "MAX_STEPS"))):
+            for name in names:
+                patch.setattr(module, name, 4)
+        model = str(folder) if request.param == "LoRA" else None
+        clean = [e for i, e in enumerate(raw) if i % 3]
+        return impact(raw, clean, DATA[60:], model=model, seeds=1, placebos=3, announce=said.append), said
 
 
 def test_every_arm_is_measured_and_the_cost_is_told_first(report):
@@ -133,18 +144,34 @@ def test_the_chat_report(report):
     assert set(found["clean_minus_raw"]) == {"metric", "bits_per_byte", "prompt_sensitivity"}
     assert found["clean_minus_raw"]["metric"]["estimate"] == -found["clean_minus_raw"]["bits_per_byte"]["estimate"]
     assert found["baselines"][0]["bits_per_byte"] > 0
-    assert found["model"]["method"] == "LoRA, rank 16"
+    assert found["model"]["method"] in ("LoRA, rank 16", "all weights fine-tuned")
+    assert any("left out" in note for note in found["notes"]) == (found["model"]["method"] == "LoRA, rank 16")
 
 
-def test_bits_per_byte_of_a_model_that_knows_nothing(report):
-    base = report[0].baselines[0]
+def test_a_model_that_knows_nothing_is_sure_of_nothing(folder):
+    base = impact(DATA[:20], DATA[:20], DATA[60:], model=str(folder), seeds=1, placebos=2).baselines[0]
     assert base["log_loss"] == pytest.approx(math.log(400), rel=0.1)
     assert base["prompt_sensitivity"] == pytest.approx(0, abs=0.1)
 
 
-def test_chat_rows_need_a_model():
-    with pytest.raises(UsageError, match="--model"):
-        impact(DATA[:30], DATA[:30], DATA[30:])
+def test_options_of_a_model_need_one():
+    for option in ({"tokenizer": "x"}, {"chat_template": "x"}):
+        with pytest.raises(UsageError, match="for --model"):
+            impact(DATA[:30], DATA[:30], DATA[30:], **option)
+
+
+def test_an_eval_file_without_a_single_answer():
+    silent = [talk(i, ("user", f"What is thing {i}?"), ("assistant", "")) for i in range(300)]
+    with pytest.raises(InputError, match="no row of the eval file"):
+        impact(DATA[:30], DATA[:30], silent)
+
+
+def test_few_eval_rows_are_refused(monkeypatch):
+    monkeypatch.setattr(embedded_chat, "STEPS", 2)
+    monkeypatch.setattr(embedded_chat, "MAX_STEPS", 2)
+    found = impact(DATA[:30], DATA[:25], DATA[200:300], seeds=1, placebos=2)
+    assert found.verdict == "not enough data"
+    assert any("a verdict needs 200" in note for note in found.notes)
 
 
 def test_a_model_that_is_not_there(monkeypatch):

@@ -11,14 +11,15 @@ import numpy as np
 from datalint_trainer.rows import IntArray, Pool
 
 VALIDATION_SHARE = 0.15
-_PLACEBO, _VALIDATION, _ORDER = range(3)  # streams of random numbers that must not coincide
+SHARES = (0.25, 0.5)  # of the clean rows, below the whole in a learning curve
+_PLACEBO, _VALIDATION, _ORDER, _SHARE = range(4)  # streams of random numbers that must not coincide
 
 
 @dataclass(frozen=True)
 class Arm:
     """One model to fit.
 
-    - name: "raw", "clean" or "placebo-<j>".
+    - name: "raw", "clean", "placebo-<j>" or "<share>%-<j>".
     - seed: fixes the validation groups and the batch order, equal for all arms with that seed.
     - train: int, positions in the pool that are trained on.
     - held: int, positions on which this arm stops early.
@@ -52,6 +53,17 @@ def make_arms(pool: Pool, seeds: Sequence[int], placebos: int) -> tuple[Arm, ...
         drawn = np.random.default_rng((_PLACEBO, j)).choice(pool.raw, keep, replace=False)
         arms.append(_split(pool, f"placebo-{j}", seeds[j % len(seeds)], np.sort(drawn)))
     return tuple(arms)
+
+
+def share_arms(pool: Pool, seeds: Sequence[int], draws: int) -> tuple[Arm, ...]:
+    """Parts of the clean rows, `draws` of each share; part j of a share holds part j of the smaller ones."""
+    arms = []
+    for j in range(draws):
+        shuffled = np.random.default_rng((_SHARE, j)).permutation(pool.clean)
+        for share in SHARES:
+            part = np.sort(shuffled[: max(1, round(share * len(shuffled)))])
+            arms.append(_split(pool, f"{share:.0%}-{j}", seeds[j % len(seeds)], part))
+    return tuple(sorted(arms, key=lambda arm: arm.name))
 
 
 def _split(pool: Pool, name: str, seed: int, positions: IntArray) -> Arm:

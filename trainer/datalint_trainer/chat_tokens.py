@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from datalint.conversation import dialogues_of
 from datalint.errors import InputError, TokenizerError
@@ -15,6 +16,7 @@ from datalint.tokens import ChatTemplate, Conversation, Rendered, Tokenizer, loa
 from datalint_trainer.rows import BoolArray, IntArray, Row
 
 Span = tuple[int, int]
+NEIGHBOURS = 8
 
 
 @dataclass(frozen=True)
@@ -136,17 +138,34 @@ def _masked(encoded: Any, spans: Sequence[Span], conversation: Conversation, tra
     return Tokens(np.array(encoded.ids, dtype=np.int64), mask, int(inside[-1].argmax()), sum(sizes), sizes[-1])
 
 
-def swapped(tokens: Sequence[Tokens], max_length: int) -> list[Tokens]:
+def padded(rows: Sequence[Tokens]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids int64 and trained bool of some rows, each (rows, longest).
+
+    Padding goes to the right, where causal attention never looks; its value plays no part.
+    """
+    longest = max(len(row.ids) for row in rows)
+    ids = np.stack([np.pad(row.ids, (0, longest - len(row.ids))) for row in rows])
+    trained = np.stack([np.pad(row.trained, (0, longest - len(row.ids))) for row in rows])
+    return torch.from_numpy(ids), torch.from_numpy(trained)
+
+
+def swapped(tokens: Sequence[Tokens], group: IntArray, max_length: int) -> list[Tokens]:
     """Each row's last answer after another row's prompt: same answer tokens, prompts of nearly the same length.
 
-    Neighbours in prompt length trade prompts, and a prompt that is too long loses its beginning: an answer must
-    never lose tokens to a longer foreign prompt, which would look like insensitivity.
+    The other row is drawn, with a fixed seed, among the neighbours in prompt length that are no near copy. A prompt
+    that is too long loses its beginning: an answer must never lose tokens to a longer foreign prompt, which would look
+    like insensitivity.
+
+    - group: int (rows,), near-copy groups of the prompts.
     """
-    order = sorted(range(len(tokens)), key=lambda i: tokens[i].answer)
+    draw = np.random.default_rng(0)
+    order = np.argsort([row.answer for row in tokens], kind="stable")
     result = list(tokens)
-    for place, i in enumerate(order):
-        other = tokens[order[place + 1] if place + 1 < len(order) else order[place - 1]]
-        own = tokens[i]
+    for place, i in enumerate(order.tolist()):
+        near = order[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1]
+        near = near[group[near] != group[i]]
+        others = near if len(near) else np.flatnonzero(group != group[i])
+        own, other = tokens[i], tokens[draw.choice(others)] if len(others) else tokens[i]
         answer = own.ids[own.answer : own.end]
         prompt = other.ids[: other.answer][-(max_length - len(answer)) :]
         ids = np.concatenate([prompt, answer])

@@ -9,7 +9,8 @@ from datalint.errors import InputError
 from datalint_trainer.arms import Arm
 from datalint_trainer.baselines import baselines
 from datalint_trainer.features import embedded_encoder
-from datalint_trainer.head import CHECKPOINTS, Fit, fit_heads
+from datalint_trainer.fit import Fit
+from datalint_trainer.head import CHECKPOINTS, fit_heads
 from datalint_trainer.outcome import Outcome, of_arm, placebo_seeds, shown_intervals
 from datalint_trainer.report import ArmResult, counted
 from datalint_trainer.rows import IntArray, Pool, Row, groups

@@ -9,8 +9,9 @@ from torch.nn.functional import cross_entropy
 
 from datalint.errors import InputError
 from datalint_trainer.arms import Arm
-from datalint_trainer.head import Fit
-from datalint_trainer.lora import BATCH, Schedule, adapted, fine_tune, quiet, resolve
+from datalint_trainer.finetune import fine_tune
+from datalint_trainer.fit import Fit
+from datalint_trainer.lora import BATCH, adapted, lora_recipe, quiet, resolve
 from datalint_trainer.rows import IntArray, Pool
 
 MAX_LENGTH = 256
@@ -52,14 +53,15 @@ def fit_classifiers(
         encoded = tokenizer(list(batch), padding=True, truncation=True, max_length=limit, return_tensors="pt")
         return torch.as_tensor(model(**encoded.to(device)).logits).float()
 
-    def loss_of(model: Any, positions: IntArray) -> torch.Tensor:
+    def loss_of(model: Any, positions: IntArray) -> tuple[torch.Tensor, int]:
         truth = torch.from_numpy(labels[positions]).to(device)
-        return cross_entropy(logits(model, [texts[i] for i in positions]), truth)
+        return cross_entropy(logits(model, [texts[i] for i in positions]), truth, reduction="sum"), len(positions)
 
     fits = []
-    schedule = Schedule.of(len(pool.raw))
+    recipe = lora_recipe(len(pool.raw), BATCH)
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
     by_length = sorted(range(len(eval_texts)), key=lambda i: len(eval_texts[i]))  # less padding
-    for _, step in fine_tune(network, pool, arms, loss_of, BATCH, schedule, announce, track):
+    for _, step in fine_tune(network, pool, arms, loss_of, recipe, lengths, announce, track):
         scores = np.zeros((len(eval_texts), classes))
         with torch.no_grad():
             for i in range(0, len(by_length), 2 * BATCH):

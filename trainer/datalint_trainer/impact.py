@@ -48,12 +48,12 @@ def impact(
       eval rows must be the same good rows for both; training rows that match one of them are left out
       everywhere.
     - model: folder or hub id of a model that is fine-tuned with LoRA; default: heads over the embedded
-      encoder.
+      encoder, for chat rows the embedded chat model.
     - eval_labels: "trusted" only if the eval labels were checked by people: the Brier score then decides.
     - format, columns: how rows are read, as for `check`.
     - chat_template, tokenizer, max_length: for `model`; default: what the model brings along.
     - objective: a target for the cleaned file's model, such as "macro_f1 >= 0.85".
-    - seeds, placebos: models per arm and placebo arms; default 3 and 9, with `model` 2 and 6.
+    - seeds, placebos: models per arm and placebo arms; default 3 and 9, with `model` or chat rows 2 and 6.
     - announce: told the expected cost of `model` before it is spent.
     - track: told the number of steps; returns what is called after each.
 
@@ -62,14 +62,10 @@ def impact(
     - raises TokenizerError: the tokenizer or the chat template cannot be used.
     """
     started = time.process_time()
-    S, B = (seeds or default for default in (FINE_TUNED if model else HEADS))
-    B = placebos or B
-    if B <= S:
-        raise UsageError(f"{B} placebos for {S} seeds: the spread of luck needs more placebos than seeds")
-
     sources = {"raw": raw, "clean": clean, "eval": eval}
     examples = {name: _read(name, source, format, columns) for name, source in sources.items()}
     task = detect_task(examples["raw"])
+    S, B = _size(task, model, seeds, placebos)
     goal = _parsed(objective, task) if objective else None
     rows = {name: training_rows(found, task) for name, found in examples.items()}
     for name, found in rows.items():
@@ -79,8 +75,6 @@ def impact(
             )
     left_out = {name: len(examples[name]) - len(rows[name]) for name in sources}
     if task == "chat":
-        if model is None:
-            raise UsageError("chat rows need --model PATH_OR_HUB_ID, a causal language model")
         from datalint_trainer.chat import measure_chat, prepare_chat
 
         prepared = prepare_chat(model, rows, tokenizer, chat_template, max_length, columns)
@@ -119,6 +113,15 @@ def impact(
         | {name: version(name) for name in VERSIONS},
         seeds=tuple(range(S)),
     )
+
+
+def _size(task: Task, model: str | None, seeds: int | None, placebos: int | None) -> tuple[int, int]:
+    """Seeds and placebos."""
+    S, B = HEADS if task == "classification" and model is None else FINE_TUNED
+    S, B = seeds or S, placebos or B
+    if B <= S:
+        raise UsageError(f"{B} placebos for {S} seeds: the spread of luck needs more placebos than seeds")
+    return S, B
 
 
 def _read(

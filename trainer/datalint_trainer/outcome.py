@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from datalint_trainer.arms import Arm
+from datalint_trainer.details import Details
 from datalint_trainer.report import ArmResult
 from datalint_trainer.score import FloatArray
 from datalint_trainer.verdict import Interval, Spread, Word
@@ -24,6 +25,8 @@ class Outcome:
     clean_minus_placebo: Mapping[str, Interval]
     baselines: tuple[Mapping[str, Any], ...]
     notes: tuple[str, ...]
+    details: Details = Details()
+    advice: tuple[str, ...] = ()
 
 
 def of_arm(values: FloatArray, arms: Sequence[Arm], name: str) -> FloatArray:

@@ -1,14 +1,13 @@
-"""The outcome of a comparison: one JSON document, one table, one sentence."""
+"""The outcome of a comparison: one JSON document, one sentence. report_text and report_html show it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+from datalint_trainer.details import Details, curve_dict, doubling_dict
+from datalint_trainer.fit import Curve
 from datalint_trainer.rows import Task
 from datalint_trainer.verdict import Interval, Word
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 SCHEMA = "datalint-impact/1"
 PERCENTAGES = ("accuracy", "macro_f1", "precision", "recall")
@@ -27,13 +26,14 @@ HEADLINES = {
 
 @dataclass(frozen=True)
 class ArmResult:
-    """One trained model: where it stopped early and what it scored on the eval rows."""
+    """One trained model: where it stopped early, what it scored on the eval rows, and its losses on the way."""
 
     name: str
     seed: int
     rows: int
     steps: int
     metrics: Mapping[str, float]
+    curve: Curve = Curve()
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,10 @@ class Objective:
     value: float
     met: bool
 
+    def reached(self, value: float) -> bool:
+        """Whether another model's figure would meet it."""
+        return value >= self.target if self.operator == ">=" else value <= self.target
+
 
 @dataclass(frozen=True)
 class ImpactReport:
@@ -56,6 +60,8 @@ class ImpactReport:
       is better whatever its name; the others are in their own units.
     - notes: what a reader should know about this run, one sentence each.
     - seeds: the seeds of raw and clean.
+    - details: rules, learning curve, classes; shown, and deciding nothing.
+    - advice: what follows beside the verdict (is fine-tuning needed, would more data help), one sentence each.
     """
 
     task: Task
@@ -73,6 +79,8 @@ class ImpactReport:
     cost: Mapping[str, float]
     versions: Mapping[str, str]
     seeds: tuple[int, ...]
+    details: Details = Details()
+    advice: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON contract; figures are plain numbers."""
@@ -88,9 +96,13 @@ class ImpactReport:
             "arms": [asdict(arm) for arm in self.arms],
             "clean_minus_raw": {name: asdict(value) for name, value in self.clean_minus_raw.items()},
             "clean_minus_placebo": {name: asdict(value) for name, value in self.clean_minus_placebo.items()},
-            "rules": [],
+            "rules": [effect.to_dict() for effect in self.details.rules],
             "baselines": [dict(baseline) for baseline in self.baselines],
-            "learning_curve": [],
+            "learning_curve": curve_dict(self.details.learning_curve),
+            "last_doubling": doubling_dict(self.details.learning_curve),
+            "classes": [asdict(change) for change in self.details.classes],
+            "confusion": asdict(self.details.confusion) if self.details.confusion else None,
+            "advice": list(self.advice),
             "objective": asdict(self.objective) if self.objective else None,
             "notes": list(self.notes),
             "cost": dict(self.cost),
@@ -145,44 +157,6 @@ class ImpactReport:
         if raw > 0:
             return "Better than the raw file, but not better than dropping as many rows at random."
         return "Whatever the cleaning changed is smaller than what chance does to these models."
-
-    def print(self, console: "Console") -> None:
-        """Show verdict, table and notes on a rich console."""
-        from rich.table import Table
-        from rich.text import Text
-
-        style = {"helped": "bold green", "hurt": "bold red"}.get(self.verdict, "bold yellow")
-        console.print(Text(self.sentence, style=style))
-        console.print(Text(self.explanation + "\n"))
-
-        table = Table(box=None, header_style="bold", pad_edge=False)
-        for column in ("", "raw", "clean", "placebo"):
-            table.add_column(column, justify="left" if not column else "right", no_wrap=True)
-        table.add_column("clean - raw", justify="right")
-        table.add_column("clean - placebo", justify="right")
-        for name in self.clean_minus_raw:
-            if name != "metric":
-                means = [plain(name, self.mean(arm, name)) for arm in ("raw", "clean", "placebo")]
-                table.add_row(name, *means, *(self._difference(name, side) for side in ("raw", "placebo")))
-        if self.task == "classification":
-            sides = (self._difference("metric", side) for side in ("raw", "placebo"))
-            table.add_row(self.decided_by, "", "", "", *sides)
-        console.print(table)
-        console.print(Text(f"decided by {self.decided_by}; the rest is shown and decides nothing"))
-
-        for baseline in self.baselines:
-            figure = plain(self.headline_metric, baseline[self.headline_metric])
-            console.print(Text(f"beside it, {baseline['name']}: {self.headline_metric} {figure}"))
-        if self.objective:
-            goal = self.objective
-            met = "met" if goal.met else "MISSED"
-            console.print(Text(f"objective {goal.metric} {goal.operator} {goal.target:g}: {met} ({goal.value:.4g})"))
-        for note in self.notes:
-            console.print(Text(f"note: {note}", style="dim"))
-
-    def _difference(self, name: str, side: str) -> str:
-        intervals = self.clean_minus_raw if side == "raw" else self.clean_minus_placebo
-        return signed(name, intervals[name])
 
 
 def plain(metric: str, value: float) -> str:

@@ -68,19 +68,34 @@ class Resamples:
 
     def metrics(self, predicted: IntArray, truth: IntArray, classes: int) -> dict[str, FloatArray]:
         """Accuracy and macro averages over the classes that the eval rows have, each (RESAMPLES + 1,)."""
-        columns = np.arange(classes)
-        is_true, is_predicted = truth[:, None] == columns, predicted[:, None] == columns
-        true = self.weights @ is_true
-        positive = self.weights @ is_predicted
-        hit = self.weights @ (is_true & is_predicted)
+        hit, true, positive = self._counts(predicted, truth, classes)
         present = true > 0
         number = np.maximum(present.sum(axis=1), 1)
-        precision = hit / np.maximum(positive, 1)
-        recall = hit / np.maximum(true, 1)
-        f1 = 2 * hit / np.maximum(true + positive, 1)
-        return {
-            "accuracy": hit.sum(axis=1) / np.maximum(self.weights.sum(axis=1), 1),
-            "macro_f1": (f1 * present).sum(axis=1) / number,
-            "precision": (precision * present).sum(axis=1) / number,
-            "recall": (recall * present).sum(axis=1) / number,
+        averaged = {
+            "macro_f1": _share(2 * hit, true + positive),
+            "precision": _share(hit, positive),
+            "recall": _share(hit, true),
         }
+        return {"accuracy": _share(hit.sum(axis=1), self.weights.sum(axis=1))} | {
+            name: (values * present).sum(axis=1) / number for name, values in averaged.items()
+        }
+
+    def accuracy(self, predicted: IntArray, truth: IntArray) -> FloatArray:
+        """Accuracy alone, (RESAMPLES + 1,)."""
+        return _share(self.weights @ (predicted == truth), self.weights.sum(axis=1))
+
+    def f1(self, predicted: IntArray, truth: IntArray, classes: int) -> FloatArray:
+        """F1 of each class, (RESAMPLES + 1, classes)."""
+        hit, true, positive = self._counts(predicted, truth, classes)
+        return _share(2 * hit, true + positive)
+
+    def _counts(self, predicted: IntArray, truth: IntArray, classes: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Rows of each class that are found, that there are, and that are predicted, each (RESAMPLES + 1, classes)."""
+        columns = np.arange(classes)
+        is_true, is_predicted = truth[:, None] == columns, predicted[:, None] == columns
+        return self.weights @ (is_true & is_predicted), self.weights @ is_true, self.weights @ is_predicted
+
+
+def _share(part: FloatArray, whole: FloatArray) -> FloatArray:
+    """Zero where there is nothing to have a share of."""
+    return np.asarray(part / np.maximum(whole, 1))

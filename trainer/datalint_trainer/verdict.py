@@ -73,6 +73,16 @@ class Spread:
         """Interval of clean minus raw."""
         return self._interval(estimate, row_variance + self.variance * (1 + self.brought), level)
 
+    def chance(self, interval: Interval) -> float:
+        """Two-sided p of an interval of level .05: how often chance alone is as far from zero."""
+        half = interval.high - interval.estimate
+        if half == 0:
+            return float(interval.estimate == 0)
+        errors = abs(interval.estimate) / half * self.factor(0.05)
+        if self.placebos >= NORMAL_FROM:
+            return float(2 * stats.norm.sf(errors))
+        return float(2 * stats.t.sf(errors, self.placebos - self.seeds))
+
     def _interval(self, estimate: float, variance: float, level: float) -> Interval:
         half = self.factor(level) * float(np.sqrt(variance))
         return Interval(estimate, estimate - half, estimate + half)
@@ -141,6 +151,16 @@ def holm(comparisons: Sequence[tuple[Comparison, Comparison]]) -> Word:
         return "no measurable difference"
     words = {at_full.word for _, at_full in comparisons} - {"no measurable difference"}
     return words.pop() if len(words) == 1 else "no measurable difference"
+
+
+def adjusted(chances: Sequence[float]) -> list[float]:
+    """p values after Holm's correction for having looked at all of them (Holm 1979), in the order given."""
+    order = sorted(range(len(chances)), key=lambda i: chances[i])
+    found, highest = [0.0] * len(chances), 0.0
+    for rank, i in enumerate(order):
+        highest = max(highest, min(1.0, chances[i] * (len(chances) - rank)))
+        found[i] = highest
+    return found
 
 
 def shortage(truth: IntArray, group: IntArray, needed: Sequence[int], names: Sequence[str]) -> str | None:

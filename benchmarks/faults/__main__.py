@@ -1,0 +1,53 @@
+"""Every class of faults, so many times that luck is no explanation, and how often the outcome was as designed: N of N.
+
+    python -m benchmarks.faults [--quick] [--only 17,19] [--list]
+
+A run that is killed, a disk that is full, a file of which a bit is flipped: the list is in `table.py`, each class with
+what counts as designed. Everything is drawn from a fixed seed. --quick is what the tests run. Faults whose data lie
+beside the checkout, or that need a compiler or root, say so where they are left out. Exit code 1 if something failed.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from benchmarks.faults.common import Bench, Fault, launched
+from benchmarks.faults.table import FAULTS
+
+SHOWN = 3  # problems of a class
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="at the size of the tests")
+    parser.add_argument("--only", default="", metavar="N,N", help="numbers of classes")
+    parser.add_argument("--list", action="store_true", help="print the classes and stop")
+    given = parser.parse_args()
+    wanted = {number for number in given.only.split(",") if number}
+    faults = [fault for fault in FAULTS if not wanted or fault.number in wanted]
+    if given.list:
+        print("\n".join(f"{fault.number:>3}  {fault.title}" for fault in faults))
+        return 0
+    with tempfile.TemporaryDirectory(prefix="faults-") as name, launched(Path(name)) as launcher:
+        bench = Bench(launcher, full=not given.quick)
+        return int(not all([told(fault, bench) for fault in faults]))
+
+
+def told(fault: Fault, bench: Bench) -> bool:
+    """Run one class and print its line."""
+    began = time.monotonic()
+    trials = list(fault.trials(bench))
+    good = sum(not trial.problem for trial in trials)
+    kinds = ", ".join(f"{kind} {count:,}" for kind, count in Counter(trial.kind for trial in trials).most_common())
+    share = f"{good:,} of {len(trials):,}" if trials else "left out"
+    print(f"{fault.number:>3}  {fault.title:<58} {share:>20}  {time.monotonic() - began:6.1f} s  {kinds}", flush=True)
+    for problem, count in Counter(trial.problem for trial in trials if trial.problem).most_common(SHOWN):
+        print(f"     {count} x {problem}", flush=True)
+    return good == len(trials)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
