@@ -4,10 +4,10 @@
 
 DATA holds reasoning/gsm8k, instruct/gpteacher and instruct/dolly; of the first two only rows that the embedded model
 has never seen are used. A null trial "cleans" by dropping random rows, so that every verdict but "no measurable
-difference" is false. All drops of a cell share the models: each is the cleaning once and a placebo in the trials of the
-others, so that nine drops on two seeds and two raw models, 20 fits, are nine trials instead of two. Trials of a cell are
-therefore not independent, and the interval of the rate is shown for cells as well as for trials. A power trial plants
-faults and removes exactly those, with arms of its own, as a user's run has them.
+difference" is false. All drops of a cell share the models: each is the cleaning once and a placebo in the trials of
+the others, so that nine drops on two seeds and two raw models, 20 fits, are nine trials instead of two. Trials of a cell
+are therefore not independent, and the interval of the rate is shown for cells as well as for trials. A power trial
+plants faults and removes exactly those, with arms of its own, as a user's run has them.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from datalint_trainer.chat import fit_chat, prepare_chat
 from datalint_trainer.chat_measures import judge
 from datalint_trainer.embedded_chat import seen_by_base
 from datalint_trainer.rows import groups, pool, training_rows
+from datalint_trainer.store import Store
 
 Pair = tuple[str, str]
 SEEDS, PLACEBOS, DROPS = 2, 6, 9
@@ -148,9 +149,9 @@ class Trials:
         prepared = prepare_chat(None, {name: training_rows(examples(rows), "chat") for name, rows in files.items()})
         rows = pool(*(prepared.rows[name] for name in files))
         arms = arms_of(rows, prepared)
-        _, fits = fit_chat(rows, arms, prepared, lambda _line: None, lambda _total: lambda: None)
+        _, fits = fit_chat(rows, arms, prepared, lambda _line: None, lambda _total: lambda: None, Store())
         group = groups([row.prompt for row in prepared.rows["eval"]])
-        return rows, arms, np.stack([fit.scores for _, fit in fits]), group
+        return rows, arms, np.stack([fit.measured.scores for fit in fits]), group
 
     def power(self) -> dict[str, Any]:
         """One trial."""
@@ -169,9 +170,7 @@ class Trials:
             # No drop brings rows in, so that positions mean the same in the pools of all drops.
             arms = [arm for arm in make_arms(rows, range(SEEDS), PLACEBOS) if arm.name == "raw"]
             for pairs in cleaned:
-                of_drop = pool(
-                    prepared.rows["raw"], training_rows(examples(pairs), "chat"), prepared.rows["eval"]
-                )
+                of_drop = pool(prepared.rows["raw"], training_rows(examples(pairs), "chat"), prepared.rows["eval"])
                 arms += [arm for arm in make_arms(of_drop, range(SEEDS), PLACEBOS) if arm.name == "clean"]
             return arms
 
@@ -212,7 +211,9 @@ def rate(false: int, trials: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--nulls", type=int, default=6, help="rounds of null trials over the cells, in parts of a round")
+    parser.add_argument(
+        "--nulls", type=int, default=6, help="rounds of null trials over the cells, in parts of a round"
+    )
     parser.add_argument("--power", type=int, default=1, help="power trials per cell")
     parser.add_argument("--only", choices=["null", "power"])
     parser.add_argument("--threads", type=int, default=1)
@@ -245,7 +246,9 @@ def table(records: Sequence[dict[str, Any]]) -> None:
     nulls = [record for record in records if record["kind"] == "null"]
     if nulls:
         for word in ("helped", "hurt"):
-            sys.stdout.write(f"null trials called {word}: {rate(sum(r['verdict'] == word for r in nulls), len(nulls))}\n")
+            sys.stdout.write(
+                f"null trials called {word}: {rate(sum(r['verdict'] == word for r in nulls), len(nulls))}\n"
+            )
         cells = {(r["cell"], r["seed"]) for r in nulls}
         bad = {(r["cell"], r["seed"]) for r in nulls if r["verdict"] != NONE}
         sys.stdout.write(f"files with any false verdict: {rate(len(bad), len(cells))}\n")

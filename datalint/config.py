@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -39,6 +39,16 @@ class Dataset(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields
     against: str | None = None
 
 
+class Impact(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
+    """The `[impact]` table: what `datalint impact` takes where the command line says nothing."""
+
+    objective: str | None = None
+    eval: str | None = None
+    eval_labels: Literal["noisy", "trusted"] | None = None
+    seeds: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    placebos: Annotated[int, msgspec.Meta(ge=2)] | None = None
+
+
 class Config(Dataset, frozen=True, rename="kebab", forbid_unknown_fields=True):
     """A configuration file: the settings of a dataset for the whole run, and what only a run has.
 
@@ -56,6 +66,7 @@ class Config(Dataset, frozen=True, rename="kebab", forbid_unknown_fields=True):
     per_file_ignores: dict[str, list[str]] = {}
     severity: dict[str, Level] = {}
     gate: dict[str, str] = {}
+    impact: Impact = Impact()
     rules: dict[str, dict[str, Any]] = {}
 
 
@@ -157,7 +168,8 @@ def _convert(table: Mapping[str, Any], *, origin: str) -> Config:
         unknown = re.search(r"unknown field `([^`]*)`(?: - at `\$\.?([^`]*)`)?", text)
         if unknown:
             inside = unknown[2] or ""
-            known = (Dataset if inside.startswith("datasets") else Config).__struct_encode_fields__
+            tables = {"datasets": Dataset, "impact": Impact}
+            known = tables.get(re.split(r"\W", inside)[0], Config).__struct_encode_fields__
             where = f" in [{inside.replace('[...]', '.*')}]" if inside else ""
             raise ConfigError(f"{origin}: unknown key {unknown[1]!r}{where}{nearest(unknown[1], known)}") from error
         raise ConfigError(f"{origin}: {text.replace('`$.', '`')}") from error

@@ -105,7 +105,7 @@ class Spool:
         parts = self._split()
         path = self.scratch.file()
         schema = parts[0].to_arrow().schema
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        with pa.OSFile(os.fsencode(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
             for part in parts:
                 table = part.to_arrow().combine_chunks()
                 writer.write_batch(table.to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], schema))
@@ -155,7 +155,7 @@ def _joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
 def _read(file: _Spilled, number: int, columns: Sequence[str]) -> pl.DataFrame:
     import pyarrow as pa
 
-    with pa.OSFile(str(file.path), "rb") as source:
+    with pa.OSFile(os.fsencode(file.path), "rb") as source:
         schema = pa.ipc.open_file(source).schema
         options = pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(c) for c in columns] or None)
         batch = pa.ipc.open_file(source, options=options).get_batch(number)

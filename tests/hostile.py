@@ -23,6 +23,8 @@ HOSTILE = {
     "spreadsheet command": "@SUM(1+1)*cmd|' /C calc'!A0",
     "workflow command": "::error file=a,line=1::broken",
     "workflow command, old": "##[error]broken",
+    "Azure command": "##vso[task.setvariable variable=x]y",
+    "TeamCity command": "##teamcity[buildStatus status='SUCCESS']",
     "XML": ']]><!ENTITY x SYSTEM "file:///etc/passwd">&x;',
     "XML controls": "\x01\x02\x0b\x0c\ufffe\uffff",
     "markdown table": "a | b\n|---|\n`x`",

@@ -120,10 +120,15 @@ class Launcher:
         user: int = 0,
         stdin: int | None = None,
         stdout: int | None = None,
+        closed: Sequence[int] = (),
     ) -> Running:
-        """Start one. `limits` are those of resource.setrlimit, `fail_at` is told in nospace.c; `user` of 0 is nobody else."""
+        """Start one.
+
+        `limits` are those of resource.setrlimit, `fail_at` is told in nospace.c, `closed` are standard streams that
+        are not open; `user` of 0 is nobody else.
+        """
         job = {"args": args, "cwd": str(cwd), "call": call, "env": dict(env or {}), "limits": dict(limits or {})}
-        job |= {"fail_at": fail_at, "user": user}
+        job |= {"fail_at": fail_at, "user": user, "closed": list(closed)}
         pipes = [os.pipe(), os.pipe()]
         nothing = os.open(os.devnull, os.O_RDWR)
         handles = [nothing if stdin is None else stdin, pipes[0][1] if stdout is None else stdout, pipes[1][1]]

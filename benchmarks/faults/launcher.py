@@ -70,6 +70,9 @@ def run(job: dict[str, Any]) -> None:
         os.setgroups([])
         os.setgid(job["user"])
         os.setuid(job["user"])
+    for number in job["closed"]:
+        os.close(number)
+        setattr(sys, ("stdin", "stdout", "stderr")[number], None)
     if job["call"]:
         module, _, name = job["call"].partition(":")
         getattr(importlib.import_module(module), name)(*job["args"])

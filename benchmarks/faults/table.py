@@ -2,11 +2,35 @@
 
 from functools import partial
 
-from benchmarks.faults import disk, ending
+from benchmarks.faults import containers, disk, ending, flips, hostile, records, streams
 from benchmarks.faults.common import Fault
 from benchmarks.faults.ending import clean_job, fix_job
 
 FAULTS = (
+    Fault("1", "malformed line", records.malformed),
+    Fault("2", "bad UTF-8, also in fields that are not used", records.undecodable),
+    Fault("3", "a key twice, also beside \\u003a", records.doubled),
+    Fault("4", "NaN, Infinity", records.not_finite),
+    Fault("5", "lone surrogate", records.lone_surrogates),
+    Fault("6", "integers beyond 64 bits, kept exactly", records.exact_integers),
+    Fault("7", "1e400, integers of 5,000 digits", records.too_large),
+    Fault("8", "BOM, CRLF, U+2028, blank lines, no final line end", records.line_ends),
+    Fault("9", "nested 100,000 levels deep", records.deep),
+    Fault("10", "lines that only parse when joined", records.joined_lines),
+    Fault("10", "two objects on one line", records.two_on_a_line),
+    Fault("11", "a line of 64 MiB", records.long_lines),
+    Fault("12", "CSV: ragged, stray quote, open quote", containers.tables),
+    Fault("13", "Parquet that is cut, none, a pointer", containers.damaged_parquet),
+    Fault("13", "dictionary bomb", containers.dictionary_bomb),
+    Fault("13", "each bit of a Parquet file of ours flipped", partial(flips.parquet, how="flipped")),
+    Fault("13", "a Parquet file of ours cut at each byte", partial(flips.parquet, how="cut")),
+    Fault("14", "each bit of a gzip file flipped", partial(flips.packed, how="flipped", name="train.jsonl.gz")),
+    Fault("14", "a gzip file cut at each byte", partial(flips.packed, how="cut", name="train.jsonl.gz")),
+    Fault("14", "each bit of a zstd file flipped", partial(flips.packed, how="flipped", name="train.jsonl.zst")),
+    Fault("14", "a zstd file cut at each byte", partial(flips.packed, how="cut", name="train.jsonl.zst")),
+    Fault("14", "gzip and zstd that are cut: a finding and the rows so far", containers.cut_compressed),
+    Fault("15", "gzip in several members, zstd in several frames", containers.several_members),
+    Fault("16", "wrong ending", containers.wrong_ending),
     Fault("17", "kill -9 in clean: old output or new one", ending.clean_killed),
     Fault("17", "kill -9 in check --fix", ending.fix_killed),
     Fault("18", "SIGTERM in clean: exit 143, nothing left behind", ending.clean_terminated),
@@ -24,5 +48,11 @@ FAULTS = (
     Fault("21", "two runs of clean at once", partial(ending.two_at_once, make=clean_job)),
     Fault("21", "two runs of check --fix at once", partial(ending.two_at_once, make=fix_job)),
     Fault("22", "target that may not be written", disk.read_only),
+    Fault("23", "symbolic links: the target is not touched", streams.symbolic_links),
+    Fault("24", "broken pipe, closed or full standard output", streams.broken_pipe),
+    Fault("24", "standard streams that are closed", streams.closed_streams),
+    Fault("25", "the process that renders templates is killed", streams.killed_helper),
     Fault("25", "too little memory for clean", disk.killed_for_memory),
+    Fault("30", "paths in a manifest", hostile.manifest_paths),
+    Fault("31", "pickles are not opened", hostile.pickles),
 )

@@ -114,11 +114,17 @@ def without_padding(kind: "pa.DataType", *, keep: frozenset[str]) -> Convert | N
 
     if pa.types.is_struct(kind):
         inner = {field.name: made for field in kind if (made := without_padding(field.type, keep=keep))}
-        return lambda value: {
-            key: inner[key](item) if item is not None and key in inner else item
-            for key, item in value.items()
-            if item is not None or key in keep
-        }
+
+        def trimmed(value: Mapping[str, Any]) -> Mapping[str, Any]:
+            if not inner and None not in value.values():
+                return value
+            return {
+                key: inner[key](item) if item is not None and key in inner else item
+                for key, item in value.items()
+                if item is not None or key in keep
+            }
+
+        return trimmed
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         one = without_padding(kind.value_type, keep=keep)
         return (lambda value: [None if item is None else one(item) for item in value]) if one else None

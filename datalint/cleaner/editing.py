@@ -1,5 +1,6 @@
 """What a file will be once its fixes are made, line by line; the lines between are passed on as they were read."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -37,7 +38,7 @@ class Edit:
     encoding: str
     target: str  # the encoding to write
     strip: bool = False  # leave out the byte order mark
-    unwrap: frozenset[int] = frozenset()  # rows at which a line that is an array begins
+    unwrap: tuple[int, ...] = ()  # rows at which a line that is an array begins, in order
 
     @property
     def name(self) -> str:
@@ -89,9 +90,12 @@ class _Reading:
         changed = [at for at in repaired.steps if not same(block.values[at], repaired.values[at])]
         for at in changed:
             yield _Change(int(block.starts[at]), int(block.ends[at]), self.record(block, at, repaired), 1)
-        for row in self.edit.unwrap:
-            if block.first_row <= row < block.first_row + len(block):
-                yield from self.lines_of(block, data, row - block.first_row, {*changed})
+        here = (
+            bisect_left(self.edit.unwrap, block.first_row),
+            bisect_left(self.edit.unwrap, block.first_row + len(block)),
+        )
+        for row in self.edit.unwrap[slice(*here)]:
+            yield from self.lines_of(block, data, row - block.first_row, {*changed})
 
     def record(self, block: Block, at: int, repaired: Repaired) -> bytes:
         """A record's new bytes."""

@@ -206,7 +206,7 @@ def _edit(job: Job, read: ReadFile, wanted: pl.DataFrame) -> Edit:
     strip = not wanted.filter((pl.col("rule") == "FMT002") & pl.col("row").is_null()).is_empty()
     arrays = wanted.filter((pl.col("rule") == "FMT001") & pl.col("row").is_not_null())
     target = "utf-8" if strip else source.encoding
-    unwrap = frozenset(arrays["row"].to_list())
+    unwrap = tuple(sorted(arrays["row"]))
     return Edit(job, read.sha256, read.container, source.encoding, target, strip, unwrap)
 
 

@@ -118,14 +118,15 @@ class AsLines:
 
     def learn(self, raws: Sequence[bytes], lines: Sequence[bytes]) -> None:
         """The style that turns most lines into the records that they were."""
-        count = sample(raws)
-        same = sum(line == raw for line, raw in zip(lines[:count], raws, strict=False))
+        some = sample(raws)
+        shown = [raws[i] for i in some]
+        same = sum(lines[i] == raws[i] for i in some)
         self.style = SameStyle()
-        if same < count:
-            back = [own_row(line, self.sink.provenance) for line in lines[:count]]
-            style = best(candidates(self.container, self.delimiter, raws[:count]), (), back, raws[:count])
+        if same < len(some):
+            back = [own_row(lines[i], self.sink.provenance) for i in some]
+            style = best(candidates(self.container, self.delimiter, shown), (), back, shown)
             dump = dumper(style, ())
-            if same < sum(dump(row) == raw for row, raw in zip(back, raws, strict=False)):
+            if same < sum(dump(row) == raw for row, raw in zip(back, shown, strict=True)):
                 self.style, self._dump = style, dump
 
 

@@ -174,7 +174,10 @@ def _prove(one: _Input, done: Written, folder: Path) -> None:
     import pyarrow.parquet as pq
 
     taken = 0
-    with pq.ParquetFile(folder / "removed.parquet", page_checksum_verification=True) as removed:
+    with (
+        open_arrow(folder / "removed.parquet") as stream,
+        pq.ParquetFile(stream, page_checksum_verification=True) as removed,
+    ):
         for batch in removed.iter_batches(columns=["file"]):
             taken += pc.sum(pc.equal(batch.column(0), one.label)).as_py() or 0
     rows = [_rows_of(folder / name) for name in done.names]
@@ -195,7 +198,8 @@ def _rows_of(path: Path) -> int:
     import pyarrow.parquet as pq
 
     if path.suffix == ".parquet":
-        return int(pq.read_metadata(path).num_rows)
+        with open_arrow(path) as table:
+            return int(pq.read_metadata(table).num_rows)
     with path.open("rb") as stream:
         return sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(1 << 20), b""))
 

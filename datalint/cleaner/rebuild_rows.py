@@ -65,7 +65,7 @@ class ArrowFile:
         """Open the file."""
         import pyarrow as pa
 
-        self._sink = pa.OSFile(str(path), "wb")
+        self._sink = create_arrow(path)
         new = pa.ipc.new_stream if container == "arrow-stream" else pa.ipc.new_file
         self._file = new(self._sink, schema)
 

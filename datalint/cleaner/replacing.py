@@ -82,6 +82,7 @@ def put(new: Path, file: Held) -> None:
         if _state(now) != _state(file.seen):
             raise InputError(f"{file.name}: changed while it was read; run again when nobody writes to it")
         new.replace(file.path)
+    with _told(file.name, "its new content is there, but a crash of the machine may lose it"):
         folder = os.open(file.path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -130,11 +131,10 @@ def _described(new: Path, file: Held) -> None:
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
+def _told(name: str, state: str = "it is as it was") -> Iterator[None]:
     """Failures of the disk as one line that names the file."""
     try:
         yield
     except OSError as error:
-        raise OutputError(
-            f"{name} cannot be written ({error.strerror or type(error).__name__}); it is as it was"
-        ) from error
+        reason = error.strerror or type(error).__name__
+        raise OutputError(f"{name} cannot be written ({reason}); {state}") from error

@@ -1,7 +1,7 @@
 """Rounds of checking until nothing is left that may be fixed.
 
 After the first round, a rule that judges each row by itself has something new to say only about rows that were
-rewritten: it is asked about these alone. Rules that compare rows see all of them again.
+rewritten, or are of another format now: it is asked about these alone. Rules that compare rows see all of them again.
 """
 
 import time
@@ -55,9 +55,8 @@ def settle(
         if latest.empty and (number or not mixed):
             return Settled(report, fixes)
         before, fixes = fixes.columns, replace(more, columns=_columns(mixed, more))
-        # Where a row gets a column that it did not have, all rows are to be looked at anew.
-        new = frozenset(file for file, columns in fixes.columns.items() if columns != before.get(file))
-        found = _again(setup, fixes, found, new)
+        padded = frozenset(file for file, columns in fixes.columns.items() if columns != before.get(file))
+        found = _again(setup, fixes, found, padded)
     codes = ", ".join(sorted({*latest.rewrites["rule"], *latest.drops["rule"]}))
     raise RulePackError(f"{codes}: still changing rows after {MAX_ROUNDS} rounds; leave one out with --ignore")
 
@@ -71,10 +70,10 @@ def _columns(jobs: Sequence[Job], fixes: Fixes) -> dict[int, list[str]]:
     return found
 
 
-def _again(setup: Setup, fixes: Fixes, found: pl.DataFrame, new: frozenset[int]) -> pl.DataFrame:
+def _again(setup: Setup, fixes: Fixes, found: pl.DataFrame, padded: frozenset[int]) -> pl.DataFrame:
     """What is found on the rows as the fixes leave them, by rules that may fix something.
 
-    `found` is what was found before; of the files `new` every row is looked at.
+    `found` is what was found before; rows of the files `padded` have other columns than when it was.
     """
     fired = set(found.filter(pl.col("fix_kind").is_not_null())["rule"])
     rules = [
@@ -82,47 +81,51 @@ def _again(setup: Setup, fixes: Fixes, found: pl.DataFrame, new: frozenset[int])
     ]
     together = {rule.code for rule in rules if rule.gathers}
     alone = {rule.code for rule in rules} - together
-    ready = {
-        job: tuple(rule for rule in some if rule.code in together or (job in new and rule.code in alone))
-        for job, some in setup.plan.ready.items()
-    }
-    plan: Plan = replace(setup.plan, rules=tuple(rules), ready=ready)
-    own = {
-        job.index: tuple(rule for rule in setup.plan.ready[job.index] if rule.code in alone)
-        for job in plan.jobs
-        if job.index not in new
-    }
-    rewritten = _Rewritten(fixes, {job.index: job for job in plan.jobs}, own)
-    outcome = run(plan, repair=rewritten)
-    outcome = replace(outcome, findings=pl.concat([outcome.findings, *rewritten.findings]))
+    ready = setup.plan.ready
+    plan: Plan = replace(
+        setup.plan,
+        rules=tuple(rules),
+        ready={job: tuple(rule for rule in some if rule.code in together) for job, some in ready.items()},
+    )
+    own = {job: tuple(rule for rule in some if rule.code in alone) for job, some in ready.items()}
+    changed = _Changed(fixes, {job.index: job for job in plan.jobs}, own, padded)
+    outcome = run(plan, repair=changed)
+    outcome = replace(outcome, findings=pl.concat([outcome.findings, *changed.findings]))
     return report_of(setup, outcome, seconds=0.0).found
 
 
 @dataclass(frozen=True)
-class _Rewritten:
-    """The engine's `repair`; while blocks pass by, rules look at the rows that the latest round has rewritten."""
+class _Changed:
+    """The engine's `repair`; while blocks pass by, rules look at the rows that are not what they were."""
 
     fixes: Fixes
     jobs: dict[int, Job]
     rules: dict[int, tuple[Rule, ...]]  # file -> rules that judge a row by itself
+    padded: frozenset[int]
     findings: list[pl.DataFrame] = field(default_factory=list)
 
     def __call__(self, file: int, block: Block) -> Block:
         """The block as the fixes leave it."""
         made = self.fixes(file, block)
-        rules = self.rules.get(file, ())
-        if rules:
-            changed = self.fixes.rounds[-1].of("rewrites", file, block.first_row, len(block))["row"].unique().sort()
-            rows = changed.to_numpy()
-            rows = rows[[made.values[row] is not None for row in (rows - block.first_row).tolist()]]
-            if len(rows):
-                self.judge(self.jobs[file], _part(made, rows - block.first_row), rows, rules)
+        if rules := self.rules.get(file):
+            rewritten = self.fixes.rounds[-1].of("rewrites", file, block.first_row, len(block))["row"]
+            rows = {row - block.first_row for row in rewritten.unique().to_list()}
+            if file in self.padded:
+                rows |= self.reformed(self.jobs[file], block, made)
+            kept = np.array(sorted(row for row in rows if made.values[row] is not None), dtype=np.int64)
+            if len(kept):
+                self.judge(self.jobs[file], _part(made, kept), kept + block.first_row, rules)
         return made
+
+    def reformed(self, job: Job, block: Block, made: Block) -> set[int]:
+        """The rows that null columns give another format."""
+        bare = replace(block, values=self.fixes.repaired(job.index, block).values)
+        one, other = (_chunk(job, some).shapes for some in (bare, made))
+        return {row for row, (before, after) in enumerate(zip(one, other, strict=True)) if before != after}
 
     def judge(self, job: Job, block: Block, rows: Rows, rules: Sequence[Rule]) -> None:
         """Map a block of some rows; `rows` are their numbers in the file."""
-        literals = frozenset(literal.lower() for rule in rules for literal in rule.literals)
-        chunk = Chunk(job.file, block, job.columns, job.format, job.target, job.large, literals)
+        chunk = _chunk(job, block, frozenset(literal.lower() for rule in rules for literal in rule.literals))
         for rule in rules:
             frame = rule.map(chunk)
             frame = frame.drop_nulls("row") if frame.height else frame
@@ -134,6 +137,10 @@ class _Rewritten:
                     kept = pl.when(pl.col("fix_kind") == "drop").then(None)
                     told = told.with_columns(kept.otherwise(c).alias(c) for c in ("fix_kind", "fix_safety"))
                 self.findings.append(told)
+
+
+def _chunk(job: Job, block: Block, literals: frozenset[str] = frozenset()) -> Chunk:
+    return Chunk(job.file, block, job.columns, job.format, job.target, job.large, literals)
 
 
 def _part(block: Block, rows: Rows) -> Block:

@@ -5,8 +5,10 @@ Passed  a Parquet file to Parquet
 (datalint.cleaner.lines: any file to JSON Lines)
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from datalint.cleaner.arrow import batch_of, rows_of
@@ -102,9 +104,10 @@ class Tables:
         if self.sink.survey.rebuild == "text":
             raws = [block.raw(at) for at in kept]
             if self._dump is None and kept:
-                count = sample(raws)
-                known = candidates(self.container, self.delimiter, raws[:count])
-                self.style = best(known, self.sink.schema, back[:count], raws[:count])
+                some = sample(raws)
+                shown = [raws[i] for i in some]
+                known = candidates(self.container, self.delimiter, shown)
+                self.style = best(known, self.sink.schema, [back[i] for i in some], shown)
                 self._dump = dumper(self.style, self.sink.schema)
             rebuilt = (self._dump is not None and self._dump(row) == raw for row, raw in zip(back, raws, strict=True))
             odd = [one for one, done in zip(values, rebuilt, strict=True) if not done or one[0] in repaired.steps]
@@ -172,13 +175,12 @@ def keep_end(sink: Sink, gaps: Gaps) -> None:
             sink.keep(row, "gap", raw)
 
 
-def sample(raws: Sequence[bytes]) -> int:
-    """How many of the first records decide about a file's style."""
-    count, size = 0, 0
-    while count < min(len(raws), SAMPLE_ROWS) and (not count or size + len(raws[count]) <= SAMPLE_BYTES):
-        size += len(raws[count])
-        count += 1
-    return count
+def sample(raws: Sequence[bytes]) -> list[int]:
+    """The records that decide about a file's style: the first ones, and the first that show how letters are escaped."""
+    telling = (i for i, raw in enumerate(raws) if not raw.isascii() or b"\\u" in raw or b"\\/" in raw)
+    some = sorted({*range(min(len(raws), SAMPLE_ROWS)), *islice(telling, SAMPLE_ROWS)})
+    sizes = list(accumulate(len(raws[i]) for i in some))
+    return some[: max(1, bisect_right(sizes, SAMPLE_BYTES))]
 
 
 def _alike(value: Row, back: Row) -> bool:

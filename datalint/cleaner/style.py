@@ -27,6 +27,7 @@ _INDENTED = re.compile(rb"[{\[](\r?\n)([ \t]+)\S.*?(?:\r?\n)([ \t]*)[}\]]$", re.
 Row = Mapping[str, Any]
 Dump = Callable[[Row], bytes]
 Padding = Literal["all", "spoken", "none"]
+_COMPILED = frozenset({(", ", ": "), (",", ":")})
 _PADDINGS: Final[tuple[Padding, ...]] = ("spoken", "none", "all")
 
 
@@ -42,6 +43,7 @@ class JsonStyle(msgspec.Struct, frozen=True, tag="json", kw_only=True):
     indent: str = ""
     margin: str = ""  # before every line of a record but the first
     newline: str = "\n"
+    compiled: bool = False  # fractions as msgspec writes them; Python has 1e+16 for 1e16, and takes longer
 
 
 class CsvStyle(msgspec.Struct, frozen=True, tag="csv", kw_only=True):
@@ -83,7 +85,8 @@ def candidates(container: str, delimiter: str, sample: Sequence[bytes]) -> list[
         return [CsvStyle(delimiter=delimiter, quoted=quoted) for quoted in (False, True)]
     found: list[Style] = []
     for layout in _layouts(sample):
-        for ascii_only, slash, nulls, padding in product((False, True), (False, True), (True, False), _PADDINGS):
+        habits = product((False, True), (False, True), (True, False), _PADDINGS, _writers(layout))
+        for ascii_only, slash, nulls, padding, compiled in habits:
             found.append(
                 JsonStyle(
                     comma=layout.comma,
@@ -95,6 +98,7 @@ def candidates(container: str, delimiter: str, sample: Sequence[bytes]) -> list[
                     slash=slash,
                     nulls=nulls,
                     padding=padding,
+                    compiled=compiled,
                 )
             )
     return found
@@ -121,10 +125,30 @@ def _layouts(sample: Sequence[bytes]) -> Iterator[_Layout]:
     yield _Layout(",", ": ")
 
 
-def _json(style: JsonStyle, fields: Fields) -> Dump:
-    encoder = json.JSONEncoder(
+def _writers(layout: _Layout) -> tuple[bool, ...]:
+    """Whether msgspec writes this layout, the faster way first."""
+    return (True, False) if not layout.indent and (layout.comma, layout.colon) in _COMPILED else (False,)
+
+
+def _encoder(style: JsonStyle) -> Callable[[Row], str]:
+    python = json.JSONEncoder(
         ensure_ascii=style.ascii, separators=(style.comma, style.colon), indent=style.indent or None
     )
+    if not style.compiled:
+        return python.encode
+    compiled, spaced = msgspec.json.Encoder(), style.comma != ","
+
+    def encode(row: Row) -> str:
+        text = compiled.encode(row)
+        if style.ascii and not text.isascii():
+            return python.encode(row)
+        return (msgspec.json.format(text, indent=0) if spaced else text).decode("utf-8")
+
+    return encode
+
+
+def _json(style: JsonStyle, fields: Fields) -> Dump:
+    encode = _encoder(style)
     keep = {"spoken": _SPOKEN, "none": frozenset[str]()}.get(style.padding)
     trim = {
         field.name: made
@@ -133,12 +157,13 @@ def _json(style: JsonStyle, fields: Fields) -> Dump:
     }
 
     def dump(row: Row) -> bytes:
-        cells = {
-            name: trim[name](value) if value is not None and name in trim else value
-            for name, value in row.items()
-            if style.nulls or value is not None
-        }
-        text = encoder.encode(cells)
+        if trim or not style.nulls:
+            row = {
+                name: trim[name](value) if value is not None and name in trim else value
+                for name, value in row.items()
+                if style.nulls or value is not None
+            }
+        text = encode(row)
         if style.slash:
             text = text.replace("/", "\\/")
         if style.indent:

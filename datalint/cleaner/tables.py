@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from datalint.source.parquet import MARKS
+from datalint.source.storage import create_arrow, open_arrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +31,8 @@ class Writer:
         self.rows = 0
         self._waiting: list[pa.RecordBatch] = []
         self._held = self._count = 0
-        self._file = pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
+        self._sink = create_arrow(path)
+        self._file = pq.ParquetWriter(self._sink, schema, compression="zstd", write_page_checksum=True)
 
     def write(self, batch: "pa.RecordBatch") -> None:
         """Take a batch of the schema."""
@@ -48,11 +50,13 @@ class Writer:
         if marks:
             self._file.add_key_value_metadata({MARKS: msgspec.json.encode(marks)})
         self._file.close()
+        self._sink.close()
 
     def abort(self) -> None:
         """Let go of the file; what is in it does not matter any more."""
         self._waiting.clear()
         self._file.is_open = False
+        self._sink.close()
 
     def _flush(self) -> None:
         import pyarrow as pa
@@ -108,7 +112,7 @@ def read_batches(path: Path, columns: Sequence[str] | None = None) -> "Iterator[
     """The rows of a file in batches of bounded size, with the check sums of its pages verified."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
+    with open_arrow(path) as stream, pq.ParquetFile(stream, page_checksum_verification=True, pre_buffer=False) as file:
         for group in range(file.num_row_groups):
             # What a row takes is not in the metadata: a dictionary lets a few bytes stand for megabytes.
             probe = next(file.iter_batches(_PROBE, row_groups=[group], columns=columns), None)

@@ -1,7 +1,5 @@
 """`datalint demo`."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 import rich_click as click
@@ -16,24 +14,19 @@ from datalint.cli.say import say
 @progress_option
 def command(out: str, *, overwrite: bool, progress: bool | None) -> None:
     """The whole story on data in the package: check, clean, train, compare. About a minute, no network."""
-    from datalint.cli.progress import bar
-    from datalint.cli.trainer import load_trainer, write_impact
+    from datalint.cli.trainer import impact_outputs, load_trainer, training_bars, write_impact
 
     trainer = load_trainer("demo")
-    with ExitStack() as stack:
-
-        def track(total: int) -> Callable[[], None]:
-            advance = stack.enter_context(bar("training", total, show=progress))
-            return lambda: advance(1) if advance else None
-
+    with training_bars(show=progress) as track:
         report = trainer.demo(Path(out), overwrite=overwrite, say=say, track=track)
     click.echo()
-    write_impact(report, ("text",))
+    write_impact(report, impact_outputs(["text", f"html:{Path(out) / 'impact.html'}"]))
     click.echo()
     for name, what in (
         ("raw", "what was labelled, and the held-out rows"),
         ("report.json", "every finding of the check"),
         ("cleaned", "train.parquet, and all that was removed or changed"),
         ("impact.json", "every figure of the comparison"),
+        ("impact.html", "the same with pictures"),
     ):
         say(f"{Path(out) / name}: {what}")

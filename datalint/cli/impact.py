@@ -1,16 +1,14 @@
 """`datalint impact`."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from datalint.cli.options import pairs, progress_option
-from datalint.cli.say import note
-from datalint.errors import UsageError
+from datalint.cli.options import config_options, pairs, progress_option, settings_of
+
+if TYPE_CHECKING:
+    from datalint.config import Settings
 
 OBJECTIVE_MISSED = 1
 
@@ -19,11 +17,16 @@ OBJECTIVE_MISSED = 1
 @click.argument("raw", type=click.Path())
 @click.argument("clean", type=click.Path(), required=False)
 @click.option("--unsafe-fixes", is_flag=True, help="Without CLEAN: make the unsafe fixes too, row drops among them.")
-@click.option("--eval", required=True, type=click.Path(), metavar="FILE", help="Good held-out rows, never cleaned.")
-@click.option("--model", metavar="PATH_OR_HUB_ID", help="Fine-tune this model with LoRA (default: embedded encoder).")
+@click.option(
+    "--eval",
+    "evaluation",
+    type=click.Path(),
+    metavar="FILE",
+    help="Good held-out rows, never cleaned (default, without CLEAN: split off RAW).",
+)
+@click.option("--model", metavar="PATH_OR_HUB_ID", help="Fine-tune this model with LoRA (default: embedded ones).")
 @click.option(
     "--eval-labels",
-    default="noisy",
     type=click.Choice(["noisy", "trusted"]),
     help="trusted: people checked the labels of --eval, so the Brier score decides (default: noisy).",
 )
@@ -35,41 +38,78 @@ OBJECTIVE_MISSED = 1
 @click.option("--objective", metavar="'METRIC >= X'", help="Exit with 1 if the cleaned file's model misses it.")
 @click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="Models per file (default: 3; --model: 2).")
 @click.option("--placebos", type=click.IntRange(min=2), metavar="N", help="Placebos (default: 9; --model: 6).")
-@click.option("--output-format", "outputs", multiple=True, metavar="FORMAT[:PATH]", help="text, json; repeatable.")
+@click.option(
+    "--by-rule/--no-by-rule",
+    default=None,
+    help="Measure rules one by one (default: the biggest ones, where that costs little).",
+)
+@click.option(
+    "--learning-curve/--no-learning-curve",
+    default=None,
+    help="Ask whether more data would help (default: without --model).",
+)
+@click.option(
+    "--resume",
+    type=click.Path(),
+    metavar="DIR",
+    help="Keep what is fitted there, for a run that is killed to go on (default: the user's cache).",
+)
+@click.option("--no-cache", is_flag=True, help="Keep nothing.")
+@click.option("--record", type=click.Path(), metavar="DIR", help="Tell manifest and card of this clean's output.")
+@click.option(
+    "--output-format", "outputs", multiple=True, metavar="FORMAT[:PATH]", help="text, json, html; repeatable."
+)
 @progress_option
-def command(raw: str, clean: str | None, **flags: Any) -> int:
+@config_options
+def command(raw: str, clean: str | None, evaluation: str | None, **flags: Any) -> int:
     """Train the same model on RAW and on CLEAN (a file or a clean's output folder), and compare on held-out rows.
 
-    Without CLEAN, RAW is cleaned first, as `datalint clean` does it.
+    Without CLEAN, RAW is cleaned first, as `datalint clean` does it; without --eval as well, rows are split off
+    before that.
     """
-    from datalint.cli.progress import bar
-    from datalint.cli.trainer import load_trainer, write_impact
+    from datalint.cli.trainer import cache_folder, impact_outputs, load_trainer, training_bars, write_impact
 
+    outputs = impact_outputs(flags["outputs"] or ("text",))
+    flags["columns"] = pairs(flags["columns"], flag="--columns")
+    settings = settings_of({key: value for key, value in flags.items() if key != "seeds"})
+    wanted = _wanted(settings, evaluation, flags)
     trainer = load_trainer("impact")
-    outputs, show = flags.pop("outputs") or ("text",), flags.pop("progress")
-    columns = pairs(flags.pop("columns"), flag="--columns")
-    unsafe = flags.pop("unsafe_fixes")
-    if clean and unsafe:
-        raise UsageError("--unsafe-fixes is for a RAW without CLEAN: CLEAN is taken as it is")
-    with ExitStack() as stack:
-        if clean is None:
-            from datalint.cleaner import clean as clean_data
-
-            clean = stack.enter_context(TemporaryDirectory()) + "/clean"
-            clean_data(raw, out=clean, unsafe_fixes=unsafe, format=flags["format"], columns=columns or None)
-
-        def track(total: int) -> Callable[[], None]:
-            advance = stack.enter_context(bar("training", total, show=show))
-            return lambda: advance(1) if advance else None
-
+    recording = load_trainer("record") if flags["record"] else None
+    if recording:
+        recording.check(Path(flags["record"]))
+    with training_bars(show=flags["progress"]) as track:
         report = trainer.impact(
             Path(raw),
-            Path(clean),
-            Path(flags.pop("eval")),
-            columns=columns or None,
-            announce=note,
+            None if clean is None else Path(clean),
+            **wanted,
+            unsafe_fixes=flags["unsafe_fixes"],
+            settings=settings,
+            model=flags["model"],
+            by_rule=flags["by_rule"],
+            learning_curve=flags["learning_curve"],
+            cache=cache_folder(flags["resume"], off=flags["no_cache"]),
+            announce=lambda line: click.echo(f"datalint: {line}", err=True),
             track=track,
-            **flags,
         )
     write_impact(report, outputs)
+    if recording:
+        recording.record(report, Path(flags["record"]))
     return OBJECTIVE_MISSED if report.objective and not report.objective.met else 0
+
+
+def _wanted(settings: "Settings", evaluation: str | None, flags: dict[str, Any]) -> dict[str, Any]:
+    """Values that the configuration may have too; the command line wins."""
+    config, table = settings.config, settings.config.impact
+    if evaluation is None and table.eval is not None:
+        evaluation = str(settings.root / table.eval)
+    paths = {key: getattr(config, key) for key in ("tokenizer", "chat_template")}
+    return {
+        "eval": None if evaluation is None else Path(evaluation),
+        "eval_labels": flags["eval_labels"] or table.eval_labels or "noisy",
+        "objective": flags["objective"] or table.objective,
+        "seeds": flags["seeds"] or table.seeds,
+        "placebos": flags["placebos"] or table.placebos,
+        "max_length": config.max_length,
+    } | {
+        key: None if value is None else str(settings.path(key.replace("_", "-"), value)) for key, value in paths.items()
+    }

@@ -1,4 +1,4 @@
-"""Lines that commands print of their own. They may quote names of files, settings and errors: whatever anybody wrote."""
+"""Lines that commands print of their own. They quote names of files, settings and errors, which may hold anything."""
 
 import click
 

@@ -1,19 +1,24 @@
-"""What the commands of the extra `[train]` share: loading it on demand, and writing its report."""
+"""What the commands of the extra `[train]` share: loading it on demand, its bars, and writing its report."""
 
 import importlib
 import importlib.util
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from datalint.errors import MissingExtraError, OutputError, UsageError
+from datalint.errors import MissingExtraError, UsageError
+
+if TYPE_CHECKING:
+    from datalint.report import Output
 
 # Looked for before anything is loaded, so that a broken installation is told in one line and not by a traceback.
 _NEEDED = ("torch", "transformers", "peft", "sklearn", "scipy", "model2vec", "safetensors")
+_FORMATS = ("text", "json", "html")
 
 
 def load_trainer(module: str) -> Any:
@@ -24,26 +29,78 @@ def load_trainer(module: str) -> Any:
     return importlib.import_module(f"datalint_trainer.{module}")
 
 
-def write_impact(report: Any, outputs: Sequence[str]) -> None:
-    """Write an impact report as text or json, each to standard output or to a file (FORMAT:PATH)."""
-    from rich.console import Console
+def impact_outputs(outputs: Sequence[str]) -> "list[Output]":
+    """Where an impact report goes. Raises UsageError or OutputError before anything is trained."""
+    from datalint.report import parse_output
+
+    found = [parse_output(output, _FORMATS) for output in outputs]
+    if any(output.format == "html" for output in found) and importlib.util.find_spec("matplotlib") is None:
+        raise MissingExtraError("html needs matplotlib: pip install 'datalint-ft[train]'")
+    return found
+
+
+def write_impact(report: Any, outputs: "Sequence[Output]") -> None:
+    """Write an impact report as text, json or html, each to standard output or to a file."""
+    from datalint.report import write_bytes
 
     for output in outputs:
-        kind, _, path = output.partition(":")
-        if kind not in ("text", "json"):
-            raise UsageError(f"--output-format {output!r}: impact writes text and json")
-        if kind == "json":
-            text = json.dumps(report.to_dict(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+        data = _text(report, to_file=output.path is not None) if output.format == "text" else None
+        if output.format == "json":
+            # Labels are content: escaped, they steer no terminal.
+            data = json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n"
+        elif output.format == "html":
+            data = load_trainer("report_html").render(report)
+        assert data is not None
+        if output.path is None:
+            click.echo(data, nl=False)
         else:
-            # Off a terminal rich would wrap at 80 columns, which tears the table.
-            console = Console(width=None if sys.stdout.isatty() and not path else 120, no_color=bool(path) or None)
-            with console.capture() as captured:
-                report.print(console)
-            text = captured.get()
-        if not path:
-            click.echo(text, nl=False)
-            continue
-        try:
-            Path(path).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror}); give another path") from error
+            write_bytes(data.encode(), output)
+
+
+def _text(report: Any, *, to_file: bool) -> str:
+    from rich.console import Console
+
+    # Off a terminal rich would wrap at 80 columns, which tears the table.
+    width = None if sys.stdout.isatty() and not to_file else 140
+    console = Console(width=width, no_color=to_file or None)
+    with console.capture() as captured:
+        load_trainer("report_text").show(report, console)
+    return captured.get()
+
+
+def cache_folder(given: str | None, *, off: bool) -> Path | None:
+    """The folder for what is fitted: the one that was given, else one in the user's cache. Raises UsageError."""
+    if off and given:
+        raise UsageError("--no-cache keeps nothing, so there is nothing for --resume")
+    if off:
+        return None
+    from platformdirs import user_cache_path
+
+    return Path(given) if given else user_cache_path("datalint") / "impact"
+
+
+@contextmanager
+def training_bars(*, show: bool | None) -> Iterator[Callable[[int], Callable[[], None]]]:
+    """A function that takes a number of steps and returns what is called after each; bars tell the time left."""
+    if not (sys.stderr.isatty() if show is None else show):
+        yield lambda _total: lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+
+        def track(total: int) -> Callable[[], None]:
+            for task in progress.task_ids:
+                progress.update(task, visible=False)
+            task = progress.add_task("training", total=max(total, 1))
+            return lambda: progress.advance(task)
+
+        yield track

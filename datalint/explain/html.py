@@ -5,7 +5,7 @@ from typing import Any
 
 from datalint.explain.seen import Explained, Piece
 from datalint.explain.text import counts, kind, printed
-from datalint.report.escape import named, shown, visible
+from datalint.report.escape import inert_html, named, shown, visible
 
 
 def render(explained: Explained) -> str:
@@ -16,7 +16,7 @@ def render(explained: Explained) -> str:
     environment.filters.update(named=named, visible=visible, shown=shown, counts=counts)
     template = environment.from_string(files("datalint.explain").joinpath("page.html.jinja").read_text("utf-8"))
     texts = [(seen, _parts(seen.pieces)) for seen in explained.seen]
-    return template.render(explained=explained, texts=texts)
+    return inert_html(template.render(explained=explained, texts=texts))
 
 
 def _parts(pieces: tuple[Piece, ...]) -> list[dict[str, Any]]:

@@ -15,12 +15,15 @@ from datalint.engine import Job
 from datalint.engine.mapping import as_findings, read
 from datalint.errors import InputError, UsageError
 from datalint.findings import SEVERITIES, message
+from datalint.report.entries import veiled
+from datalint.report.escape import encodable, inert_json, shown
 from datalint.rule import Rule
 from datalint.run import prepare
 from datalint.tokens import Encoded, Rendered, Tokenizer
 from datalint.training import Flags, kept_tokens, trained_tokens
 
 Spans = Sequence[tuple[int, int]]
+HIDDEN = -1  # in the place of the id of a token of which something is masked: the id would tell it
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +104,10 @@ def explain(location: str, settings: Settings) -> Explained:
     block = chunk.block
     if chunk.values[0] is None:
         reasons = [fault.reason for fault in block.faults] or [block.unreadable.get(0, "unreadable")]
-        raise InputError(f"{location}: the row cannot be read: {reasons[0]}")
+        raise InputError(f"{location}: the row cannot be read: {shown(reasons[0])}")
     shape = chunk.shapes[0]
     return Explained(
-        job.file.name,
+        encodable(job.file.name),
         block.first_row,
         None if block.lines is None else int(block.lines[0]),
         "unknown" if shape is None else shape.format,
@@ -159,7 +162,7 @@ def _told(job: Job) -> dict[str, str]:
         "loss": target.loss or target.trainer.loss,
         "profile": target.profile,
     }
-    return {name: str(value) for name, value in told.items() if value is not None}
+    return {name: encodable(str(value)) for name, value in told.items() if value is not None}
 
 
 def _seen(chunk: Chunk, location: str) -> Iterator[Seen]:
@@ -174,7 +177,7 @@ def _seen(chunk: Chunk, location: str) -> Iterator[Seen]:
             spans = next((spans for text, spans, _ in left if text == result.text), [])
             yield _cut(chunk, result.text, spans, plain=False)
         else:
-            yield Seen((), error=f"{result.error}: {result.message}")
+            yield Seen((), error=_masked(f"{result.error}: {result.message}"))
     if not chunk.dialogues:
         for text, spans, _ in left or [(turn.content or "", [], True) for turn in chunk.turn_lists[0]]:
             yield _cut(chunk, text, spans, plain=True)
@@ -207,7 +210,8 @@ def _pieces(
         if start == end:
             yield Piece(names.get(ids[0], ""), tuple(ids), seen, cut, special, added=True)
         else:
-            yield Piece(masked[start:end], tuple(ids), seen, cut, special)
+            hidden = masked[start:end] != text[start:end]
+            yield Piece(masked[start:end], (HIDDEN,) * len(ids) if hidden else tuple(ids), seen, cut, special)
         at = max(at, end)
     if at < len(text):
         yield Piece(masked[at:], trained=_inside(at, spans))
@@ -252,7 +256,7 @@ def _findings(chunk: Chunk, rules: Sequence[Rule]) -> Iterator[Finding]:
     found = []
     for rule in rules:
         frame = rule.map(chunk)
-        for one in as_findings(frame, rule).iter_rows(named=True) if frame.height else []:
+        for one in veiled(as_findings(frame, rule)).iter_rows(named=True) if frame.height else []:
             text = message(rule.message, one["args"])
             found.append(Finding(rule.code, rule.name, one["severity"], one["pointer"], text))
     yield from sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), one.rule))
@@ -260,4 +264,4 @@ def _findings(chunk: Chunk, rules: Sequence[Rule]) -> Iterator[Finding]:
 
 def as_json(explained: Explained) -> bytes:
     """The same as JSON: what is printed, with the ids of each piece."""
-    return msgspec.json.format(msgspec.json.encode(explained), indent=1) + b"\n"
+    return msgspec.json.format(inert_json(msgspec.json.encode(explained)), indent=1) + b"\n"

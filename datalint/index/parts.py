@@ -101,7 +101,7 @@ class Part:
         try:
             if _digest(self.path) != self.digest:
                 raise InputError(f"{self.path}: damaged; {_REMEDY}")
-            reader = pa.ipc.open_file(pa.memory_map(str(self.path)))
+            reader = pa.ipc.open_file(pa.memory_map(os.fsencode(self.path)))
             header = self._understood((reader.schema.metadata or {})[_KEY])
             return header, [_mapped(reader.get_batch(i), header) for i in range(reader.num_record_batches)]
         except OSError as error:
@@ -164,7 +164,7 @@ def _write(path: Path, header: Header, records: Iterable[Records]) -> int:
 
     schema = _schema().with_metadata({_KEY: msgspec.json.encode(header)})
     rows = 0
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+    with pa.OSFile(os.fsencode(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for part in _sized(records):
             columns = [
                 pa.array(part.hashes),

@@ -55,8 +55,7 @@ def entries(report: Report, found: pl.DataFrame | None = None) -> Iterator[Entry
     fixes = {(kind, safety): Fix(kind, safety) for kind in ("rewrite", "drop") for safety in ("safe", "unsafe")}
     told = report.found if found is None else found
     for batch in told.iter_slices(_BATCH):
-        # A message may quote what it complains about.
-        safe = batch.with_columns(args=_masked(batch["args"]), pointer=_masked(batch["pointer"]))
+        safe = veiled(batch)
         for f in safe.iter_rows(named=True):
             rule = report.rules[f["rule"]]
             yield Entry(
@@ -81,8 +80,9 @@ def encoded(report: Report) -> Iterator[bytes]:
     return (inert_json(encoder.encode(entry)) for entry in entries(report))
 
 
-def _masked(texts: pl.Series) -> pl.Series:
-    return pii.mask_all(secrets.mask_all(texts))
+def veiled(found: pl.DataFrame) -> pl.DataFrame:
+    """Findings without the credentials and personal data that their messages and pointers quote."""
+    return found.with_columns(pii.mask_all(secrets.mask_all(found[name])) for name in ("args", "pointer"))
 
 
 def _related(report: Report, names: list[str], place: dict[str, Any]) -> Related:

@@ -62,6 +62,11 @@ def inert_json(encoded: bytes) -> bytes:
     return encoded if encoded.isascii() and b"\x7f" not in encoded else _each(encoded.decode(), _json_escaped).encode()
 
 
+def inert_html(page: str) -> str:
+    """A page of escaped text that shows the same and is `inert` line by line, should it be printed."""
+    return _COMMAND.sub("#&#35;", re.sub(r"^(\s*):(?=:)", r"\1&#58;", page, flags=re.MULTILINE))
+
+
 def _each(text: str, escaped: Callable[[str], str]) -> str:
     if text.isprintable() and (text.isascii() or not _SELECTOR.search(text)):
         return text

@@ -1,8 +1,10 @@
 """Files mended where they lie: only what a fix is about changes; a second run, and one that fails, change nothing."""
 
+import errno
 import gzip
 import json
 import os
+import pathlib
 import random
 import signal
 import subprocess
@@ -531,6 +533,41 @@ def test_of_several_files_none_changes_if_one_cannot(tmp_path: Path, monkeypatch
         mend(tmp_path)
     assert contents(tmp_path) == before
     assert mend(tmp_path).rows == 3
+
+
+@pytest.mark.parametrize(
+    ("what", "state"),
+    [
+        ("tempfile.mkstemp", "as it was"),
+        ("os.fdopen", "as it was"),
+        ("os.utime", "as it was"),
+        ("shutil.copystat", "as it was"),
+        ("os.fsync", "as it was"),
+        ("pathlib.Path.replace", "as it was"),
+        ("os.open", "as it was"),
+        ("last os.fsync", "new content is there"),
+    ],
+)
+def test_every_step_may_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, state: str) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text(lines(HIDDEN))
+    module, name = what.removeprefix("last ").rsplit(".", 1)
+    owner = pathlib.Path if module == "pathlib.Path" else sys.modules[module]
+    real, calls = getattr(owner, name), []
+
+    def fails(*args: Any, **kwargs: Any) -> Any:
+        calls.append(args)
+        if len(calls) > what.startswith("last "):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(*args, **kwargs)
+
+    plan = planned(path)
+    monkeypatch.setattr(owner, name, fails)
+    with pytest.raises(OutputError, match=rf"train\.jsonl cannot be written \(Input/output error\); .*{state}"):
+        write(plan)
+    monkeypatch.undo()
+    assert path.read_text() == (lines(HIDDEN) if state == "as it was" else lines(GOOD))
+    assert [item.name for item in tmp_path.iterdir()] == ["train.jsonl"]
 
 
 @pytest.fixture

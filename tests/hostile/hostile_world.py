@@ -3,11 +3,14 @@
 import csv
 import gzip
 import json
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from hostile import HOSTILE
 
@@ -117,34 +120,77 @@ def _parquet(path: Path) -> None:
     pq.write_table(table, path)
 
 
+def toml(text: str) -> str:
+    """A string of TOML."""
+    return '"' + "".join(f"\\U{ord(char):08x}" for char in text) + '"'
+
+
 # ---- what may be printed ----
 
 _STEERING = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+_COMMANDS = re.compile(r"^\s*::|##[A-Za-z]*\[")
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def steering(text: str, allowed: str = "\n") -> set[str]:
-    """Characters that do something to a terminal, or to how a line is read."""
-    return {char for char in set(text) if unicodedata.category(char) in _STEERING and char not in allowed}
+def assert_inert(data: bytes, *, styled: bool = False, line_ends: bool = False) -> str:
+    """The text of an output that may be printed anywhere: no terminal is steered, no runner of CI commanded.
 
-
-def commands(text: str) -> list[str]:
-    """Lines that a runner of CI would obey: GitHub's two forms, Azure's, TeamCity's."""
-    words = ("##[", "##vso[", "##teamcity[")
-    return [line for line in text.splitlines() if line.lstrip().startswith("::") or any(word in line for word in words)]
-
-
-def assert_inert(data: bytes, allowed: str = "\n") -> str:
-    """The text of an output that may be printed anywhere."""
+    `styled`: colours are ours, which another test looks after. `line_ends`: carriage returns at the ends of lines,
+    and tabs, may be those of files.
+    """
     text = data.decode("utf-8")
-    assert steering(text, allowed) == set()
-    assert commands(text) == []
+    plain = _STYLE.sub("", text) if styled else text
+    if line_ends:
+        plain = plain.replace("\r\n", "\n").replace("\t", " ")
+    steering = {char for char in set(plain) if unicodedata.category(char) in _STEERING} - {"\n"}
+    assert steering == set()
+    assert [line for line in plain.split("\n") if _COMMANDS.search(line)] == []
     return text
 
 
-def assert_told(ran: Ran, allowed: str = "\n") -> str:
+def assert_whole(data: bytes) -> None:
+    """A report: harmless if it is text, and in its own format what it says it is."""
+    if data.startswith(b"PAR1"):
+        return  # nobody prints it
+    text = assert_inert(data)
+    start = text.lstrip()[:15].lower()
+    if start.startswith("<!doctype html"):
+        assert_page(text)
+    elif start.startswith("<?xml"):
+        ElementTree.fromstring(text)
+    elif start.startswith(("{", "[")):
+        try:
+            json.loads(text)
+        except json.JSONDecodeError:  # one value a line
+            assert [json.loads(line) for line in text.splitlines()]
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, list[tuple[str, str | None]]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, attrs))
+
+
+def assert_page(text: str) -> None:
+    """HTML that loads and runs nothing."""
+    page = _Page()
+    page.feed(text)
+    page.close()
+    for tag, attrs in page.tags:
+        assert tag not in ("script", "iframe", "object", "embed", "link", "img", "base", "form", "svg", "a"), tag
+        for name, value in attrs:
+            assert not name.startswith("on"), (tag, name)
+            assert name not in ("src", "href", "srcdoc"), (tag, name, value)
+    assert "Content-Security-Policy" in text
+
+
+def assert_told(ran: Ran, *, styled: bool = False, line_ends: bool = False) -> str:
     """Both streams of a command are harmless, and it did not crash. Returns standard output."""
     err = assert_inert(ran.err)
     assert "internal error" not in err
     assert "Traceback" not in err
     assert ran.code in (0, 1, 2)
-    return assert_inert(ran.out, allowed)
+    return assert_inert(ran.out, styled=styled, line_ends=line_ends)

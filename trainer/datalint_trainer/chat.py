@@ -12,23 +12,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.nn.functional import cross_entropy
 
 from datalint.errors import InputError, UsageError
 from datalint_trainer.arms import Arm
-from datalint_trainer.chat_measures import Losses, Measured, judge, measure, shown
+from datalint_trainer.chat_measures import MEASURES, Losses, Measured, judge, measure, shown
 from datalint_trainer.chat_tokens import Reader, Tokens, check_vocabulary, padded, swapped
 from datalint_trainer.embedded_chat import EmbeddedChat
 from datalint_trainer.finetune import Announce, Recipe, Track, fine_tune
+from datalint_trainer.fit import Curve
 from datalint_trainer.lora import adapted, lora_recipe, quiet, resolve
 from datalint_trainer.outcome import Outcome
-from datalint_trainer.report import ArmResult, counted
+from datalint_trainer.report import METRICS, ArmResult, counted
 from datalint_trainer.rows import IntArray, Pool, Row, groups
+from datalint_trainer.store import Store, key_of
 from datalint_trainer.verdict import MIN_EVAL_ROWS
 
 MAX_LENGTH = 1024
 MICRO = 4  # rows at once: the logits of one row of a large vocabulary take 600 MB
+NO_SIDE = "no measurable difference"
 DECIDED_BY = "bits per byte and prompt sensitivity, after Holm"
 
 
@@ -145,10 +149,19 @@ def _adapted(
     return learner, lambda rows: reader.read(rows, limit), [note]
 
 
+@dataclass(frozen=True)
+class ChatFit:
+    """One fine-tuned arm: the step at which it stopped, its losses on the way, its figures on the eval rows."""
+
+    steps: int
+    curve: Curve
+    measured: Measured
+
+
 def fit_chat(
-    pool: Pool, arms: Sequence[Arm], prepared: Prepared, announce: Announce, track: Track
-) -> tuple[Measured, tuple[tuple[int, Measured], ...]]:
-    """Fine-tune every arm. Returns the model before fine-tuning, then step and figures of each arm."""
+    pool: Pool, arms: Sequence[Arm], prepared: Prepared, announce: Announce, track: Track, store: Store
+) -> tuple[Measured, tuple[ChatFit, ...]]:
+    """Fine-tune the arms that `store` does not have. Returns the model before fine-tuning, then all arms in order."""
     train = [prepared.tokens[row.key] for row in pool.rows]
     own = [prepared.tokens[row.key] for row in prepared.rows["eval"]]
     learner = prepared.learner
@@ -163,26 +176,58 @@ def fit_chat(
         return measure(network, learner.losses, own, foreign, 2 * recipe.micro)
 
     base = measured()
+    settings = {"kind": "chat", "window": learner.window, **learner.about, **recipe.settings}
+    data = key_of(settings, pool.slot, *(side for row in (*train, *own) for side in (row.ids, row.trained)))
+    keys = [key_of({"data": data, "seed": arm.seed}, arm.train, arm.held) for arm in arms]
+    by_key = dict(zip(keys, arms, strict=True))  # arms that train on the same rows are one
+    fits = {key: _unpacked(stored) for key in by_key if (stored := store.load(key, _STORED))}
+    left = [key for key in by_key if key not in fits]
     lengths = np.array([len(row.ids) for row in train], dtype=np.int64)
-    fitted = fine_tune(network, pool, arms, loss_of, recipe, lengths, announce, track)
-    return base, tuple((step, measured()) for _, step in fitted)
+    fitted = fine_tune(network, pool, [by_key[key] for key in left], loss_of, recipe, lengths, announce, track)
+    for key, trained in zip(left, fitted, strict=True):
+        fits[key] = ChatFit(trained.step, trained.curve, measured())
+        store.save(key, _packed(fits[key]))
+    return base, tuple(fits[key] for key in keys)
 
 
-def measure_chat(pool: Pool, arms: Sequence[Arm], prepared: Prepared, announce: Announce, track: Track) -> Outcome:
-    """Fine-tune every arm and compare both measures on the eval rows."""
-    base, fits = fit_chat(pool, arms, prepared, announce, track)
+_STORED = ("steps", "curve", "scores", *METRICS["chat"])
+
+
+def _packed(fit: ChatFit) -> dict[str, npt.NDArray[Any]]:
+    figures = {name: np.array(value) for name, value in fit.measured.metrics.items()}
+    curve = np.array([fit.curve.steps, fit.curve.train, fit.curve.validation])
+    return {"steps": np.array(fit.steps), "curve": curve, "scores": fit.measured.scores, **figures}
+
+
+def _unpacked(arrays: Mapping[str, npt.NDArray[Any]]) -> ChatFit:
+    steps, train, validation = arrays["curve"].tolist()
+    metrics = {name: float(arrays[name]) for name in METRICS["chat"]}
+    curve = Curve(tuple(map(int, steps)), tuple(train), tuple(validation))
+    return ChatFit(int(arrays["steps"]), curve, Measured(arrays["scores"], metrics))
+
+
+def measure_chat(
+    pool: Pool,
+    arms: Sequence[Arm],
+    prepared: Prepared,
+    announce: Announce = lambda _line: None,
+    track: Track = lambda _total: lambda: None,
+    store: Store | None = None,
+) -> Outcome:
+    """Fine-tune every arm that `store` does not have, and compare both measures on the eval rows."""
+    base, fits = fit_chat(pool, arms, prepared, announce, track, store or Store())
     group = groups([row.prompt for row in prepared.rows["eval"]])
-    found = judge(np.stack([fit.scores for _, fit in fits]), arms, group, pool.brought)
+    found = judge(np.stack([fit.measured.scores for fit in fits]), arms, group, pool.brought)
     distinct = int(group.max()) + 1
     short = distinct < MIN_EVAL_ROWS
     notes = [f"{distinct} distinct eval rows; a verdict needs {MIN_EVAL_ROWS}"] if short else []
     return Outcome(
         verdict="not enough data" if short else found.word,
-        decided_by=DECIDED_BY,
+        decided_by=DECIDED_BY if found.word == NO_SIDE or short else f"{MEASURES[found.deciding]}, after Holm",
         model=prepared.learner.about,
         arms=tuple(
-            ArmResult(arm.name, arm.seed, arm.rows, step, fit.metrics)
-            for arm, (step, fit) in zip(arms, fits, strict=True)
+            ArmResult(arm.name, arm.seed, arm.rows, fit.steps, fit.measured.metrics, fit.curve)
+            for arm, fit in zip(arms, fits, strict=True)
         ),
         clean_minus_raw=shown([pair.clean_minus_raw for pair in found.comparisons], found.deciding),
         clean_minus_placebo=shown([pair.clean_minus_placebo for pair in found.comparisons], found.deciding),

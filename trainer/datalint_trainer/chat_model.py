@@ -40,14 +40,17 @@ class Layer(nn.Module):  # type: ignore[misc,unused-ignore]
         self.up = nn.Linear(width, 4 * width, bias=False)
         self.down = nn.Linear(4 * width, width, bias=False)
 
-    def forward(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-        """One layer over (rows, length, width)."""
+    def forward(self, x: Tensor, cosine: Tensor, sine: Tensor, wanted: Tensor | None = None) -> Tensor:
+        """One layer over (rows, length, width); with `wanted`, bool (rows, length), only of those: (tokens, width)."""
         rows, length, width = x.shape
         y = self.attention_norm(x)
         y = y + self.before * pad(y, (0, 0, 1, -1))
         q, k, v = self.qkv(y).view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         seen = scaled_dot_product_attention(_turned(q, cosine, sine), _turned(k, cosine, sine), v, is_causal=True)
-        x = x + self.out(seen.transpose(1, 2).reshape(rows, length, width))
+        seen = seen.transpose(1, 2).reshape(rows, length, width)
+        if wanted is not None:
+            x, seen = x[wanted], seen[wanted]
+        x = x + self.out(seen)
         return x + self.down(relu(self.up(self.feed_norm(x))).square())
 
 
@@ -74,19 +77,16 @@ class ChatModel(nn.Module):  # type: ignore[misc,unused-ignore]
         - ids: int64 (rows, length), at most `window` long, padded on the right with any token.
         - trained: bool (rows, length).
         """
-        # Logits are a third of the work, and only trained tokens need them.
         predicted = trained[:, 1:]
-        logits = self._hidden(ids[:, :-1])[predicted] @ self.embedding.weight.T
+        x = self.embedding(ids[:, :-1])
+        cosine, sine = self.cosine[: x.shape[1]], self.sine[: x.shape[1]]
+        *first, last = self.layers
+        for layer in first:
+            x = layer(x, cosine, sine)
+        # From here on only trained tokens count, and the logits are a third of the work.
+        logits = self.norm(last(x, cosine, sine, predicted)) @ self.embedding.weight.T
         found = cross_entropy(logits, ids[:, 1:][predicted], reduction="none")
         return torch.zeros(predicted.shape, device=ids.device).masked_scatter(predicted, found)
-
-    def _hidden(self, ids: Tensor) -> Tensor:
-        x = self.embedding(ids)
-        cosine, sine = self.cosine[: ids.shape[1]], self.sine[: ids.shape[1]]
-        for layer in self.layers:
-            x = layer(x, cosine, sine)
-        hidden: Tensor = self.norm(x)
-        return hidden
 
 
 def _turned(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:

@@ -27,8 +27,10 @@ class RuleEffect:
     def to_dict(self) -> dict[str, Any]:
         """Of the JSON contract."""
         score = {"estimate": None, "low": None, "high": None} if self.score is None else asdict(self.score)
-        other = {name: value and asdict(value) for name, value in (("accuracy", self.accuracy), ("unique", self.unique))}
-        return {"rule": self.rule, "name": self.name, "rows": self.rows, **score, "significant": self.significant} | other
+        return {"rule": self.rule, "name": self.name, "rows": self.rows, **score, "significant": self.significant} | {
+            "accuracy": asdict(self.accuracy) if self.accuracy else None,
+            "unique": asdict(self.unique) if self.unique else None,
+        }
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,9 @@ class Details:
     learning_curve: LearningCurve | None = None
     classes: tuple[ClassChange, ...] = ()
     confusion: Confusion | None = None
+
+
+NO_DETAILS = Details()
 
 
 def curve_dict(curve: LearningCurve | None) -> list[dict[str, Any]]:

@@ -3,17 +3,19 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 
 from datalint_trainer.arms import Arm, batch_order
+from datalint_trainer.fit import Curve
 from datalint_trainer.rows import IntArray, Pool
 
 WARMUP_SHARE = 0.1
 CLIP = 1.0
 AVERAGED_STEPS = 20
+MAX_HELD = 128  # validation rows that tell when to stop; more cost time and change nothing
 
 Announce = Callable[[str], None]
 Track = Callable[[int], Callable[[], None]]
@@ -48,6 +50,20 @@ class Recipe:
         """The budget."""
         return self.checkpoints[-1]
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the outcome, beside the model and the rows."""
+        sizes = {"batch": self.batch, "micro": self.micro, "checkpoints": self.checkpoints, "averaged": self.averaged}
+        return sizes | {"device": device().type}
+
+
+class Trained(NamedTuple):
+    """An arm, the step at which its weights were taken, and its losses: training since the checkpoint before."""
+
+    arm: Arm
+    step: int
+    curve: Curve
+
 
 def spread_checkpoints(steps: int, number: int) -> tuple[int, ...]:
     """Checkpoints at equal distances, the last at `steps`."""
@@ -68,14 +84,16 @@ def fine_tune(
     lengths: IntArray,
     announce: Announce,
     track: Track,
-) -> Iterator[tuple[Arm, int]]:
+) -> Iterator[Trained]:
     """Train arm after arm from the same start; yields each arm while the model holds its best weights.
 
-    Best is the checkpoint with the least loss on the arm's own validation rows; the step is yielded too.
+    Best is the checkpoint with the least loss on the arm's own validation rows.
 
     - lengths: int (pool rows,), what a row costs; rows of like length go through the model together.
     - announce: told the expected cost. track: told the number of steps; returns what is called after each.
     """
+    if not arms:
+        return
     start = _trainable(model)
     announce(_cost(model, pool, arms, loss_of, recipe, lengths))
     _restore(model, start)
@@ -87,25 +105,30 @@ def fine_tune(
         warmup = max(1, int(WARMUP_SHARE * recipe.steps))
         order = batch_order(pool, arm, recipe.steps * recipe.batch)
         best, best_step, best_weights = np.inf, recipe.steps, start
+        held_rows = _parts(arm.held[:: -(-len(arm.held) // MAX_HELD)], 2 * recipe.micro, lengths)
         average = _trainable(model) if recipe.averaged else None
+        losses: list[float] = []
+        points: list[tuple[float, float]] = []
         for step in range(1, recipe.steps + 1):
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * min(1.0, step / warmup)
             positions = order[(step - 1) * recipe.batch : step * recipe.batch]
-            _step(model, optimizer, loss_of, _parts(positions, recipe.micro, lengths))
+            losses.append(_step(model, optimizer, loss_of, _parts(positions, recipe.micro, lengths)))
             if average:
                 _follow(average, model, 1 / min(step, AVERAGED_STEPS))
             if step in recipe.checkpoints:
                 last = _trainable(model)
                 _restore(model, average or last)
-                held = _held_loss(model, loss_of, _parts(arm.held, 2 * recipe.micro, lengths))
+                held = _held_loss(model, loss_of, held_rows)
+                points.append((float(np.mean(losses)), held))
+                losses.clear()
                 if held < best:
                     best, best_step, best_weights = held, step, _trainable(model)
                 _restore(model, last)
             advance()
         _restore(model, best_weights)
         model.eval()
-        yield arm, best_step
+        yield Trained(arm, best_step, Curve(recipe.checkpoints, *zip(*points, strict=True)))
     _restore(model, start)
 
 
@@ -124,20 +147,23 @@ def _cost(model: Any, pool: Pool, arms: Sequence[Arm], loss_of: Batch, recipe: R
     )
 
 
-def _step(model: Any, optimizer: torch.optim.Optimizer, loss_of: Batch, parts: Sequence[IntArray]) -> None:
+def _step(model: Any, optimizer: torch.optim.Optimizer, loss_of: Batch, parts: Sequence[IntArray]) -> float:
+    """Returns the mean loss before the step."""
     model.train()
     optimizer.zero_grad()
-    terms = 0
+    terms, total = 0, 0.0
     for part in parts:
         loss, count = loss_of(model, part)
         loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
         terms += count
+        total += float(loss.detach())
     trained = [p for p in model.parameters() if p.grad is not None]
     # Parts differ in tokens: only the sum over all of them knows what one token weighs.
     for parameter in trained:
         parameter.grad.div_(max(terms, 1))
     torch.nn.utils.clip_grad_norm_(trained, CLIP)
     optimizer.step()
+    return total / max(terms, 1)
 
 
 def _held_loss(model: Any, loss_of: Batch, parts: Sequence[IntArray]) -> float:

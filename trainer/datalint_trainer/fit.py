@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
+NAMES = ("logits", "steps", "curve_steps", "curve_train", "curve_validation")  # of packed fits
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -16,6 +18,9 @@ class Curve:
     steps: tuple[int, ...] = ()
     train: tuple[float, ...] = ()
     validation: tuple[float, ...] = ()
+
+
+NO_CURVE = Curve()
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Fit:
 
     logits: npt.NDArray[np.float64]
     steps: int
-    curve: Curve = Curve()
+    curve: Curve = NO_CURVE
 
     @property
     def log_probabilities(self) -> npt.NDArray[np.float64]:

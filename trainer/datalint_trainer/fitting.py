@@ -9,12 +9,10 @@ import numpy.typing as npt
 
 from datalint_trainer.arms import Arm
 from datalint_trainer.features import Encoder
-from datalint_trainer.fit import Fit, packed, unpacked
+from datalint_trainer.fit import NAMES, Fit, packed, unpacked
 from datalint_trainer.head import BATCH, CHECKPOINTS, LEARNING_RATE, WATCHED, WEIGHT_DECAY, fit_heads
 from datalint_trainer.rows import IntArray, Pool
 from datalint_trainer.store import Store, key_of
-
-_NAMES = ("logits", "steps", "curve_steps", "curve_train", "curve_validation")
 
 
 @dataclass(frozen=True)
@@ -44,14 +42,15 @@ class Heads:
 
     @cached_property
     def _data(self) -> str:
-        settings = {"classes": self.classes, "steps": [CHECKPOINTS, WATCHED, BATCH], "adam": [LEARNING_RATE, WEIGHT_DECAY]}
-        return key_of({"kind": "heads"} | settings, self.features, self.eval_features, self.labels, self.pool.slot)
+        steps, adam = [CHECKPOINTS, WATCHED, BATCH], [LEARNING_RATE, WEIGHT_DECAY]
+        settings = {"kind": "heads", "classes": self.classes, "steps": steps, "adam": adam}
+        return key_of(settings, self.features, self.eval_features, self.labels, self.pool.slot)
 
     def fit(self, batch: Sequence[Arm], advance: Callable[[], None]) -> tuple[Fit, ...]:
         """A fit for each arm; `advance` is called CHECKPOINTS[-1] times."""
         sides = [side for arm in batch for side in (arm.train, arm.held)]
         key = key_of({"data": self._data, "seeds": [arm.seed for arm in batch]}, *sides)
-        found = self.store.load(key, _NAMES)
+        found = self.store.load(key, NAMES)
         if found is not None:
             for _ in range(CHECKPOINTS[-1]):
                 advance()

@@ -2,35 +2,47 @@
 
 import hashlib
 import platform
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, TypeAlias
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from datalint import __version__
+from datalint.config import Settings, load
 from datalint.errors import InputError, UsageError
-from datalint.examples import Example, read_examples
-from datalint.source import discover
+from datalint.examples import Example
 from datalint_trainer.arms import make_arms, placebo_drop
-from datalint_trainer.report import METRICS, ArmResult, ImpactReport, Objective, Operator, counted
+from datalint_trainer.judge import EvalLabels
+from datalint_trainer.objective import Goal
+from datalint_trainer.report import ImpactReport, counted
 from datalint_trainer.rows import Pool, Row, Task, detect_task, pool, training_rows
+from datalint_trainer.sources import Source, clean_output, has_eval_split, read_source
+from datalint_trainer.split import split_off, write_examples
+from datalint_trainer.store import Store
 
-Source: TypeAlias = str | Path | Sequence[Example]
+if TYPE_CHECKING:
+    from datalint_trainer.attribution import Plan
 
 # Heads over frozen features cost next to nothing; a fine-tuned model costs minutes, so fewer are fitted.
 HEADS, FINE_TUNED = (3, 9), (2, 6)
 VERSIONS = ("torch", "transformers", "peft", "numpy", "scipy", "scikit-learn", "model2vec")
+# Unless asked for by name: rules that are measured one by one, and raw rows up to which they are.
+MOST_RULES, MOST_ROWS = 8, 20_000
 
 
 def impact(
     raw: Source,
-    clean: Source,
-    eval: Source,  # noqa: A002 -- the word of the command line
+    clean: Source | None = None,
+    eval: Source | None = None,  # noqa: A002 -- the word of the command line
     *,
+    unsafe_fixes: bool = False,
+    settings: Settings | None = None,
     model: str | None = None,
-    eval_labels: Literal["noisy", "trusted"] = "noisy",
+    eval_labels: EvalLabels = "noisy",
     format: str | None = None,  # noqa: A002 -- likewise
     columns: Mapping[str, str] | None = None,
     chat_template: str | Path | None = None,
@@ -39,64 +51,84 @@ def impact(
     objective: str | None = None,
     seeds: int | None = None,
     placebos: int | None = None,
+    by_rule: bool | None = None,
+    learning_curve: bool | None = None,
+    cache: str | Path | None = None,
     announce: Callable[[str], None] = lambda _line: None,
     track: Callable[[int], Callable[[], None]] = lambda _total: lambda: None,
 ) -> ImpactReport:
     """Train on the raw file, on the cleaned file and on placebos, and compare them on held-out rows.
 
-    - raw, clean, eval: files, the output folder of a clean, or examples. Order of rows does not matter. The
-      eval rows must be the same good rows for both; training rows that match one of them are left out
-      everywhere.
+    - raw, clean, eval: files, folders, the output folder of a clean, or examples. Order of rows does not matter. The
+      eval rows must be the same good rows for both; training rows that match one of them are left out everywhere.
+      Without `clean`, `raw` is cleaned here (`unsafe_fixes`, `settings`: as `datalint clean` has them); without
+      `eval` as well, rows are split off before that, unless `raw` is a folder that has an evaluation split.
     - model: folder or hub id of a model that is fine-tuned with LoRA; default: heads over the embedded
       encoder, for chat rows the embedded chat model.
     - eval_labels: "trusted" only if the eval labels were checked by people: the Brier score then decides.
-    - format, columns: how rows are read, as for `check`.
+    - format, columns: how rows are read, as for `check`; default: those of `settings`.
     - chat_template, tokenizer, max_length: for `model`; default: what the model brings along.
     - objective: a target for the cleaned file's model, such as "macro_f1 >= 0.85".
     - seeds, placebos: models per arm and placebo arms; default 3 and 9, with `model` or chat rows 2 and 6.
+    - by_rule: measure rules one by one, where `clean` is the output of a clean; default: where it costs little.
+    - learning_curve: ask whether more data would help; default: without `model`. Both are for labelled rows.
+    - cache: folder in which fitted arms are kept, so that a run that was killed goes on; default: nowhere.
     - announce: told the expected cost of `model` before it is spent.
     - track: told the number of steps; returns what is called after each.
 
     - raises InputError: a file cannot be read, or has no rows to train or evaluate on.
     - raises UsageError: options that do not fit each other or the rows.
+    - raises OutputError: `cache` cannot be written.
     - raises TokenizerError: the tokenizer or the chat template cannot be used.
     """
     started = time.process_time()
-    sources = {"raw": raw, "clean": clean, "eval": eval}
-    examples = {name: _read(name, source, format, columns) for name, source in sources.items()}
-    task = detect_task(examples["raw"])
-    S, B = _size(task, model, seeds, placebos)
-    goal = _parsed(objective, task) if objective else None
-    rows = {name: training_rows(found, task) for name, found in examples.items()}
-    for name, found in rows.items():
-        if not found:
-            raise InputError(
-                f"the {name} file has no rows with {'a label' if task == 'classification' else 'an answer'}"
-            )
-    left_out = {name: len(examples[name]) - len(rows[name]) for name in sources}
-    if task == "chat":
-        from datalint_trainer.chat import measure_chat, prepare_chat
+    settings = settings or load()
+    reading = _Reading(format or settings.config.format, columns or settings.config.columns or None)
+    with ExitStack() as stack:
+        given = _sources(raw, clean, eval, settings, reading, stack, unsafe_fixes=unsafe_fixes)
+        examples = {name: reading(source, name) for name, source in given.by_name.items()}
+        task = detect_task(examples["raw"])
+        if task == "chat" and (by_rule or learning_curve):
+            raise UsageError("--by-rule and --learning-curve are for labelled rows, and these are conversations")
+        S, B = _size(task, model, seeds, placebos)
+        goal = Goal.parse(objective, task) if objective else None
+        rows: dict[str, Sequence[Row]] = {name: training_rows(found, task) for name, found in examples.items()}
+        for name, found in rows.items():
+            if not found:
+                what = "a label" if task == "classification" else "an answer"
+                raise InputError(f"the {name} file has no rows with {what}")
+        left_out = {name: len(examples[name]) - len(rows[name]) for name in rows}
+        if task == "chat":
+            from datalint_trainer.chat import measure_chat, prepare_chat
 
-        prepared = prepare_chat(model, rows, tokenizer, chat_template, max_length, columns)
-        rows = dict(prepared.rows)
-    rows_of = pool(rows["raw"], rows["clean"], rows["eval"])
-    if not len(rows_of.raw) or not len(rows_of.clean):
-        raise InputError("every training row matches an eval row; evaluate on rows that are not trained on")
+            prepared = prepare_chat(model, rows, tokenizer, chat_template, max_length, reading.columns)
+            rows = dict(prepared.rows)
+        rows_of = pool(rows["raw"], rows["clean"], rows["eval"])
+        if not len(rows_of.raw) or not len(rows_of.clean):
+            raise InputError("every training row matches an eval row; evaluate on rows that are not trained on")
+        rules: Plan | None = None
+        about_rules: list[str] = []
+        if task == "classification" and _rules_wanted(by_rule, model, rows_of):
+            rules, about_rules = _rules(given, rows, settings, reading, by_rule=bool(by_rule))
 
-    arms = make_arms(rows_of, range(S), B)
+    arms, store = make_arms(rows_of, range(S), B), Store(Path(cache) if cache else None)
     if task == "chat":
         outcome = measure_chat(rows_of, arms, prepared, announce, track)
     else:
-        from datalint_trainer.classification import measure_classification
+        from datalint_trainer.classification import Request, measure_classification
 
-        outcome = measure_classification(rows_of, arms, rows["eval"], eval_labels, model, max_length, announce, track)
+        curve = model is None if learning_curve is None else learning_curve
+        request = Request(
+            eval_labels, model, max_length, curve, rules, goal, announce=announce, track=track, store=store
+        )
+        outcome = measure_classification(rows_of, arms, rows["eval"], request)
 
     return ImpactReport(
         task=task,
         verdict=outcome.verdict,
         decided_by=outcome.decided_by,
         model=outcome.model,
-        evaluation={"rows": len(rows["eval"]), "digest": _digest(rows["eval"])},
+        evaluation={"rows": len(rows["eval"]), "digest": _digest(rows["eval"]), "split_off": bool(given.note)},
         train={
             "raw": len(rows["raw"]),
             "clean": len(rows["clean"]),
@@ -106,13 +138,110 @@ def impact(
         clean_minus_raw=outcome.clean_minus_raw,
         clean_minus_placebo=outcome.clean_minus_placebo,
         baselines=outcome.baselines,
-        objective=_judged(*goal, outcome.arms) if goal else None,
-        notes=(*_notes(rows_of, left_out, S, B), *outcome.notes),
-        cost={"cpu_seconds": round(time.process_time() - started, 2)},
+        objective=goal.judge(outcome.arms) if goal else None,
+        notes=(*given.note, *_notes(rows_of, left_out, S, B), *outcome.notes, *about_rules),
+        cost={"cpu_seconds": round(time.process_time() - started, 2), "found_in_cache": store.found},
         versions={"datalint": __version__, "python": platform.python_version()}
         | {name: version(name) for name in VERSIONS},
         seeds=tuple(range(S)),
+        details=outcome.details,
+        advice=outcome.advice,
     )
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How rows are read."""
+
+    format: str | None
+    columns: Mapping[str, str] | None
+
+    def __call__(self, source: Source, name: str) -> Sequence[Example]:
+        return read_source(source, "eval" if name == "eval" else "train", self.format, self.columns)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What is compared; `note` tells where the eval rows are from if nobody gave them."""
+
+    raw: Source
+    clean: Source
+    eval: Source
+    note: tuple[str, ...] = ()
+
+    @property
+    def by_name(self) -> dict[str, Source]:
+        return {"raw": self.raw, "clean": self.clean, "eval": self.eval}
+
+
+def _sources(
+    raw: Source,
+    clean: Source | None,
+    evaluation: Source | None,
+    settings: Settings,
+    reading: _Reading,
+    stack: ExitStack,
+    *,
+    unsafe_fixes: bool,
+) -> _Given:
+    """Split off and clean what nobody gave; new files are there for as long as the stack."""
+    note: tuple[str, ...] = ()
+    if evaluation is None and has_eval_split(raw):
+        evaluation = raw
+    if clean is not None:
+        if unsafe_fixes:
+            raise UsageError("--unsafe-fixes is for a RAW without CLEAN: CLEAN is taken as it is")
+        if evaluation is None:
+            raise UsageError(
+                "CLEAN needs --eval FILE: rows that were split off now would have had a say in the cleaning; "
+                "give RAW alone to split it and then clean it"
+            )
+        return _Given(raw, clean, evaluation)
+    from datalint.cleaner import CleanOptions, clean_settings
+    from datalint_trainer.recleaning import for_one_file
+
+    place = Path(stack.enter_context(TemporaryDirectory()))
+    if evaluation is None or not isinstance(raw, str | Path):
+        examples = reading(raw, "raw")
+        name = Path(raw).name if isinstance(raw, str | Path) else "raw"
+        raw = place / f"{name.split('.')[0] or 'raw'}.jsonl"
+        if evaluation is None:
+            split = split_off(examples)
+            examples, evaluation, note = split.train, split.evaluation, (split.note,)
+        write_examples(examples, raw)
+    options = CleanOptions(unsafe_fixes=unsafe_fixes)
+    clean_settings([raw], for_one_file(settings), out=place / "clean", options=options)
+    return _Given(raw, place / "clean", evaluation, note)
+
+
+def _rules_wanted(by_rule: bool | None, model: str | None, rows: Pool) -> bool:
+    if by_rule is None:
+        return model is None and rows.changed > 0 and len(rows.raw) <= MOST_ROWS
+    return by_rule
+
+
+def _rules(
+    given: _Given, rows: Mapping[str, Sequence[Row]], settings: Settings, reading: _Reading, *, by_rule: bool
+) -> "tuple[Plan | None, list[str]]":
+    """The arms of single rules, and what is to be told of them. `by_rule`: they were asked for."""
+    from datalint_trainer.attribution import plan_rules
+    from datalint_trainer.recleaning import recleaned
+
+    output = clean_output(given.clean)
+    if output is None or not isinstance(given.raw, str | Path):
+        if by_rule:
+            raise UsageError("--by-rule needs CLEAN as `datalint clean` wrote it, and RAW as a path")
+        return None, []
+
+    def read(path: Path) -> Sequence[Row]:
+        return training_rows(reading(path, "clean"), "classification")
+
+    most = len(output[1].rules) if by_rule else MOST_RULES
+    found, left = recleaned(given.raw, *output, settings, read, most)
+    plan = plan_rules(rows["raw"], rows["clean"], rows["eval"], found)
+    if plan is None:
+        return None, ["rules are not measured one by one: cleaning RAW again, with these settings, does not give CLEAN"]
+    return plan, [f"rules not measured one by one, for having few rows: {', '.join(left)}"] if left else []
 
 
 def _size(task: Task, model: str | None, seeds: int | None, placebos: int | None) -> tuple[int, int]:
@@ -124,39 +253,8 @@ def _size(task: Task, model: str | None, seeds: int | None, placebos: int | None
     return S, B
 
 
-def _read(
-    name: str,
-    source: Source,
-    format: str | None,  # noqa: A002
-    columns: Mapping[str, str] | None,
-) -> Sequence[Example]:
-    """Examples of a source; of a folder that holds several splits, the files of the split that is asked for."""
-    if not isinstance(source, str | Path):
-        return source
-    if not Path(source).is_dir():
-        return read_examples(source, format=format, columns=columns)
-    found = discover([source])
-    split = [file for file in found if file.split == ("eval" if name == "eval" else "train")]
-    return [example for file in split or found for example in read_examples(file.path, format=format, columns=columns)]
-
-
 def _digest(rows: Sequence[Row]) -> str:
     return hashlib.sha256("\n".join(row.key for row in rows).encode()).hexdigest()
-
-
-def _parsed(objective: str, task: Task) -> tuple[str, Operator, float]:
-    """Metric, operator and target. Raises UsageError: before anything is trained."""
-    parsed = re.fullmatch(r"\s*(\w+)\s*(>=|<=)\s*(\d*\.?\d+)\s*", objective)
-    if not parsed or parsed[1] not in METRICS[task]:
-        known = ", ".join(METRICS[task])
-        raise UsageError(f"objective {objective!r} is not METRIC >= NUMBER or METRIC <= NUMBER with one of {known}")
-    return parsed[1], ">=" if parsed[2] == ">=" else "<=", float(parsed[3])
-
-
-def _judged(metric: str, operator: Operator, target: float, arms: Sequence[ArmResult]) -> Objective:
-    values = [arm.metrics[metric] for arm in arms if arm.name == "clean"]
-    value = sum(values) / len(values)
-    return Objective(metric, operator, target, value, met=value >= target if operator == ">=" else value <= target)
 
 
 def _notes(rows: Pool, left_out: Mapping[str, int], S: int, B: int) -> list[str]:

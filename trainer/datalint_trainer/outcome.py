@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from datalint_trainer.arms import Arm
-from datalint_trainer.details import Details
+from datalint_trainer.details import NO_DETAILS, Details
 from datalint_trainer.report import ArmResult
 from datalint_trainer.score import FloatArray
 from datalint_trainer.verdict import Interval, Spread, Word
@@ -25,7 +25,7 @@ class Outcome:
     clean_minus_placebo: Mapping[str, Interval]
     baselines: tuple[Mapping[str, Any], ...]
     notes: tuple[str, ...]
-    details: Details = Details()
+    details: Details = NO_DETAILS
     advice: tuple[str, ...] = ()
 
 

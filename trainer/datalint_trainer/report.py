@@ -1,11 +1,12 @@
 """The outcome of a comparison: one JSON document, one sentence. report_text and report_html show it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
-from datalint_trainer.details import Details, curve_dict, doubling_dict
-from datalint_trainer.fit import Curve
+from datalint_trainer.details import NO_DETAILS, Details, curve_dict, doubling_dict
+from datalint_trainer.fit import NO_CURVE, Curve
 from datalint_trainer.rows import Task
 from datalint_trainer.verdict import Interval, Word
 
@@ -33,7 +34,7 @@ class ArmResult:
     rows: int
     steps: int
     metrics: Mapping[str, float]
-    curve: Curve = Curve()
+    curve: Curve = NO_CURVE
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,12 @@ class ImpactReport:
     cost: Mapping[str, float]
     versions: Mapping[str, str]
     seeds: tuple[int, ...]
-    details: Details = Details()
+    details: Details = NO_DETAILS
     advice: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON contract; figures are plain numbers."""
-        return {
+        told = {
             "schema": SCHEMA,
             "task": self.task,
             "verdict": self.verdict,
@@ -109,6 +110,7 @@ class ImpactReport:
             "versions": dict(self.versions),
             "seeds": list(self.seeds),
         }
+        return {name: _finite(value) for name, value in told.items()}
 
     def mean(self, arm: str, metric: str) -> float:
         """Mean of a metric over the models of an arm: "raw", "clean" or "placebo"."""
@@ -174,3 +176,12 @@ def signed(metric: str, value: Interval) -> str:
 def counted(number: int, noun: str) -> str:
     """A number and its noun: "1 row", "1,234 rows"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no number for an interval without an end."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
