@@ -61,11 +61,11 @@ def build(rule: type[Rule], options: Mapping[str, Any], *, origin: str) -> Rule:
     """A rule with its options set. Kebab-case keys; raises ConfigError for unknown ones and wrong types."""
     given = {key.replace("-", "_"): value for key, value in options.items()}
     known = rule.__dataclass_fields__
-    for key in given:
-        if key not in known:
+    for key in options:
+        if key.replace("-", "_") not in known:
             kebab = [name.replace("_", "-") for name in known]
             hint = nearest(key.replace("_", "-"), kebab) or f"; options: {', '.join(kebab) or 'none'}"
-            raise ConfigError(f"{origin}: rule {rule.code} has no option {key.replace('_', '-')!r}{hint}")
+            raise ConfigError(f"{origin}: rule {rule.code} has no option {key!r}{hint}")
     try:
         return msgspec.convert(given, type=rule)
     except msgspec.ValidationError as error:

@@ -1,6 +1,7 @@
 """`check`: from paths and options to a report."""
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -180,8 +181,9 @@ def fetch(job: Job, rows: Sequence[int], repair: Repair | None = None) -> dict[i
 def config_digest(settings: Settings, rules: Mapping[str, Rule]) -> str:
     """sha256 over what decides the findings: the configuration, the rules and their options."""
     chosen = {code: {k: v for k, (v, _) in rule.options().items()} for code, rule in rules.items()}
-    encoded = msgspec.json.encode([__version__, msgspec.to_builtins(settings.config), chosen], order="sorted")
-    return hashlib.sha256(encoded).hexdigest()
+    told = msgspec.to_builtins([__version__, settings.config, chosen], order="sorted")
+    # ASCII: what the command line gives need not be UTF-8.
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def _rules(settings: Settings) -> tuple[list[Rule], frozenset[str]]:

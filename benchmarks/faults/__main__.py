@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.faults.common import Bench, Fault, launched
 from benchmarks.faults.table import FAULTS
 
-SHOWN = 3  # problems of a class
+SHOWN = 9  # problems of a class
 
 
 def main() -> int:

@@ -131,8 +131,8 @@ def _there_and_back(path: Path, folder: Path, rules: str, rows: int) -> str:
 
 
 def _equal_rows(path: Path, back: Path) -> bool:
-    """Parquet comes back row for row."""
-    return path.read_bytes()[:4] == b"PAR1" and _read(path)["rows"] == _read(back)["rows"]
+    """Parquet and Arrow files come back row for row."""
+    return path.read_bytes().startswith((b"PAR1", b"ARROW1")) and _read(path)["rows"] == _read(back)["rows"]
 
 
 def unpacked(data: bytes) -> bytes:

@@ -2,11 +2,18 @@
 
 from functools import partial
 
-from benchmarks.faults import containers, disk, ending, flips, hostile, records, streams
+from benchmarks.faults import badinput, containers, disk, ending, flips, generated, hostile, records, streams
 from benchmarks.faults.common import Fault
 from benchmarks.faults.ending import clean_job, fix_job
 
 FAULTS = (
+    Fault("0", "bad input of other projects, in 4 GB", badinput.survived),
+    Fault("0", "JSONTestSuite: y_ and n_", badinput.strict_json),
+    Fault("0", "csv-spectrum", badinput.csv_spectrum),
+    Fault("0", "naughty strings", badinput.naughty_strings),
+    Fault("0", "Kuhn's UTF-8 test", badinput.utf_8_test),
+    Fault("0", "other character sets", badinput.charsets),
+    Fault("0", "files that hypothesis makes: check, clean, restore", generated.files),
     Fault("1", "malformed line", records.malformed),
     Fault("2", "bad UTF-8, also in fields that are not used", records.undecodable),
     Fault("3", "a key twice, also beside \\u003a", records.doubled),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from datalint.cleaner.card import RuleLine, Table, write_card
-from datalint.cleaner.features import features_of
+from datalint.cleaner.features import features_of, warnings
 from datalint.cleaner.lines import Apart
 from datalint.cleaner.manifest import SCHEMA, Counts, FileEntry, Manifest, digests, sha256_of, total, write_manifest
 from datalint.cleaner.names import LEDGERS, Place, Taken, places, spelled
@@ -24,13 +24,11 @@ from datalint.engine import Job
 from datalint.errors import OutputError
 from datalint.report.model import FileRead
 from datalint.run import Setup
+from datalint.source.storage import open_arrow
 from datalint.version import __version__
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-HUGE = "`datasets` reads integers beyond 64 bits in JSON Lines as floats or not at all; --to parquet keeps them"
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,9 @@ def write_output(
     ]
     tables = _tables(inputs, schemas, written, options)
     (folder / "README.md").write_text(write_card(manifest, tables, lines), encoding="utf-8")
-    hints = [f"{one.label}: {HUGE}" for one in inputs.values() if options.to == "jsonl" and one.seen.seen.huge]
+    hints = [
+        f"{one.label}: {told}" for one in inputs.values() if options.to == "jsonl" for told in warnings(one.seen.seen)
+    ]
     return CleanResult(out, report, manifest, dict(removed), dict(changed), _offered(report.found, options), hints)
 
 

@@ -15,6 +15,7 @@ from datalint.cleaner.survey import row_digest
 from datalint.cleaner.tables import Writer
 from datalint.errors import InputError
 from datalint.source import open_source
+from datalint.source.storage import create_arrow
 
 if TYPE_CHECKING:
     import pyarrow as pa

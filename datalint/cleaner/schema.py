@@ -30,6 +30,7 @@ _EXACT = 1 << 53  # integers up to here are exact as float64
 _CALLS = frozenset({"function", "function_call", "tool_calls", "tools"})  # never padded, as things in lists
 _NONE = type(None)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_JSON = re.compile(r'\s*(?!\d{4}-\d\d-\d\d)(?:-?\d|[\[{"]|true|false|null|NaN|-?Infinity)')
 
 
 @dataclass
@@ -46,6 +47,7 @@ class Seen:
     ragged: bool = False  # objects differ in their keys
     speaking: bool = True  # every object names a role
     dates: bool = False  # all texts of a chunk begin like dates
+    json_like: bool = False  # a text begins like JSON
 
     def look(self, values: list[Any]) -> None:
         """Take in more values; a column at a time, because a call for each value would cost most of the time."""
@@ -53,8 +55,9 @@ class Seen:
         self.nulls |= _NONE in kinds
         kinds.discard(_NONE)
         self.kinds |= kinds
-        if str in kinds and not self.dates:
-            self.dates = all(_DATE.match(value) for value in values if type(value) is str)
+        if str in kinds:
+            self.dates = self.dates or all(_DATE.match(value) for value in values if type(value) is str)
+            self.json_like = self.json_like or any(_JSON.match(value) for value in values if type(value) is str)
         if self.depth > MAX_DEPTH:
             return
         if int in kinds:
@@ -95,6 +98,7 @@ class Seen:
         )
         self.speaking &= other.speaking
         self.dates |= other.dates
+        self.json_like |= other.json_like
         self.shape = self.shape if self.shape is not None else other.shape
         if other.items is not None:
             self.items = self.items or Seen(self.depth + 1)
@@ -105,16 +109,8 @@ class Seen:
     @property
     def huge(self) -> bool:
         """An integer beyond 64 bits is in here."""
-        return self.widest >= _UINT64 or any(seen.huge for seen in self._below)
-
-    @property
-    def dated(self) -> bool:
-        """Readers that guess types may take a text in here for a time."""
-        return self.dates or any(seen.dated for seen in self._below)
-
-    @property
-    def _below(self) -> "list[Seen]":
-        return [*self.keys.values(), *([self.items] if self.items else [])]
+        below = [*self.keys.values(), *([self.items] if self.items else [])]
+        return self.widest >= _UINT64 or any(seen.huge for seen in below)
 
     def conflicts(self, other: "Seen") -> bool:
         """One type for both would make JSON text of values that have types of their own."""

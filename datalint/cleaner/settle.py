@@ -55,8 +55,8 @@ def settle(
         if latest.empty and (number or not mixed):
             return Settled(report, fixes)
         before, fixes = fixes.columns, replace(more, columns=_columns(mixed, more))
-        padded = frozenset(file for file, columns in fixes.columns.items() if columns != before.get(file))
-        found = _again(setup, fixes, found, padded)
+        wider = frozenset(file for file, columns in fixes.columns.items() if columns != before.get(file))
+        found = _again(setup, fixes, found, wider)
     codes = ", ".join(sorted({*latest.rewrites["rule"], *latest.drops["rule"]}))
     raise RulePackError(f"{codes}: still changing rows after {MAX_ROUNDS} rounds; leave one out with --ignore")
 
@@ -66,14 +66,15 @@ def _columns(jobs: Sequence[Job], fixes: Fixes) -> dict[int, list[str]]:
     found = {}
     for job in jobs:
         rows = (value for chunk in read(job, fixes) for value in chunk.values if value is not None)
-        found[job.index] = list(dict.fromkeys(key for row in rows for key in row))
+        forms = dict.fromkeys(map(tuple, rows))
+        found[job.index] = list(dict.fromkeys(key for form in forms for key in form))
     return found
 
 
-def _again(setup: Setup, fixes: Fixes, found: pl.DataFrame, padded: frozenset[int]) -> pl.DataFrame:
+def _again(setup: Setup, fixes: Fixes, found: pl.DataFrame, wider: frozenset[int]) -> pl.DataFrame:
     """What is found on the rows as the fixes leave them, by rules that may fix something.
 
-    `found` is what was found before; rows of the files `padded` have other columns than when it was.
+    `found` is what was found before; rows of the files `wider` have other columns than when it was.
     """
     fired = set(found.filter(pl.col("fix_kind").is_not_null())["rule"])
     rules = [
@@ -88,7 +89,7 @@ def _again(setup: Setup, fixes: Fixes, found: pl.DataFrame, padded: frozenset[in
         ready={job: tuple(rule for rule in some if rule.code in together) for job, some in ready.items()},
     )
     own = {job: tuple(rule for rule in some if rule.code in alone) for job, some in ready.items()}
-    changed = _Changed(fixes, {job.index: job for job in plan.jobs}, own, padded)
+    changed = _Changed(fixes, {job.index: job for job in plan.jobs}, own, wider)
     outcome = run(plan, repair=changed)
     outcome = replace(outcome, findings=pl.concat([outcome.findings, *changed.findings]))
     return report_of(setup, outcome, seconds=0.0).found
@@ -101,7 +102,7 @@ class _Changed:
     fixes: Fixes
     jobs: dict[int, Job]
     rules: dict[int, tuple[Rule, ...]]  # file -> rules that judge a row by itself
-    padded: frozenset[int]
+    wider: frozenset[int]
     findings: list[pl.DataFrame] = field(default_factory=list)
 
     def __call__(self, file: int, block: Block) -> Block:
@@ -110,7 +111,7 @@ class _Changed:
         if rules := self.rules.get(file):
             rewritten = self.fixes.rounds[-1].of("rewrites", file, block.first_row, len(block))["row"]
             rows = {row - block.first_row for row in rewritten.unique().to_list()}
-            if file in self.padded:
+            if file in self.wider:
                 rows |= self.reformed(self.jobs[file], block, made)
             kept = np.array(sorted(row for row in rows if made.values[row] is not None), dtype=np.int64)
             if len(kept):

@@ -22,15 +22,15 @@ def command(output_format: str, **flags: Any) -> int:
 
     from datalint import secrets
     from datalint.config import flatten, schema
-    from datalint.report.escape import encodable, inert_json
+    from datalint.report.escape import inert_json
 
     if output_format == "schema":
         click.echo(msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode())
         return 0
     settings = settings_of(flags)
-    lines = flatten(settings)
+    lines = _encodable(flatten(settings))
     if output_format == "json":
-        table = {key: {"value": value, "from": encodable(origin)} for key, value, origin in lines}
+        table = {key: {"value": value, "from": origin} for key, value, origin in lines}
         encoded = secrets.mask(inert_json(msgspec.json.encode(table)).decode())
         click.echo(msgspec.json.format(encoded, indent=2))
         return 0
@@ -39,3 +39,14 @@ def command(output_format: str, **flags: Any) -> int:
     for key, value, origin in lines:
         say(f"{key.ljust(width)} = {msgspec.json.encode(value).decode()}  # {origin}")
     return 0
+
+
+def _encodable(value: Any) -> Any:
+    """The value with bytes of the command line that are no UTF-8 escaped."""
+    from datalint.report.escape import encodable
+
+    if isinstance(value, dict):
+        return {encodable(key): _encodable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_encodable(item) for item in value]
+    return encodable(value) if isinstance(value, str) else value

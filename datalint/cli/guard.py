@@ -3,6 +3,7 @@
 click and bare Python exit with 1 on a crash and on a closed pipe, which a CI would take for findings.
 """
 
+import io
 import os
 import signal
 import sys
@@ -57,10 +58,11 @@ def _told(error: Exception) -> int:
         case click.Abort():
             return _say("interrupted", INTERRUPTED)
         case click.ClickException():
-            error.show(sys.stderr)
-            return UNUSABLE
+            return _shown(error)
         case DatalintError():
             return _say(f"error: {error}", UNUSABLE)
+        case OSError(filename=str(name), strerror=str(reason)):  # as a name that is too long is told
+            return _say(f"error: {name}: {reason}; check the path", UNUSABLE)
         case MemoryError():
             return _say("error: out of memory", UNUSABLE)
     if os.environ.get("DATALINT_DEBUG"):
@@ -68,6 +70,17 @@ def _told(error: Exception) -> int:
     what = f"{type(error).__name__}: {error}".splitlines()[0]
     hint = "(set DATALINT_DEBUG=1 for the traceback, and please report it)"
     return _say(f"internal error: {what} {hint}", UNUSABLE)
+
+
+def _shown(error: click.ClickException) -> int:
+    """What click says about the command line, which it quotes."""
+    from datalint.report.escape import told
+
+    text = io.StringIO()
+    error.show(text)
+    for line in text.getvalue().split("\n"):
+        click.echo(told(line.rstrip()), err=True)
+    return UNUSABLE
 
 
 def _say(text: str, code: int) -> int:

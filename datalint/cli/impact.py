@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from datalint.cli.options import config_options, pairs, progress_option, settings_of
+from datalint.cli.say import note
 
 if TYPE_CHECKING:
     from datalint.config import Settings
@@ -74,9 +75,6 @@ def command(raw: str, clean: str | None, evaluation: str | None, **flags: Any) -
     settings = settings_of({key: value for key, value in flags.items() if key != "seeds"})
     wanted = _wanted(settings, evaluation, flags)
     trainer = load_trainer("impact")
-    recording = load_trainer("record") if flags["record"] else None
-    if recording:
-        recording.check(Path(flags["record"]))
     with training_bars(show=flags["progress"]) as track:
         report = trainer.impact(
             Path(raw),
@@ -88,12 +86,11 @@ def command(raw: str, clean: str | None, evaluation: str | None, **flags: Any) -
             by_rule=flags["by_rule"],
             learning_curve=flags["learning_curve"],
             cache=cache_folder(flags["resume"], off=flags["no_cache"]),
-            announce=lambda line: click.echo(f"datalint: {line}", err=True),
+            record=flags["record"],
+            announce=note,
             track=track,
         )
     write_impact(report, outputs)
-    if recording:
-        recording.record(report, Path(flags["record"]))
     return OBJECTIVE_MISSED if report.objective and not report.objective.met else 0
 
 

@@ -106,9 +106,12 @@ def _count_colons(data: bytes | bytearray) -> int:
 
 def verdict_on(raw: bytes | memoryview, max_record: int) -> Verdict:
     """The strict reading of one record that is in doubt."""
-    if len(raw) > max_record:
-        return Verdict(None, "FMT001", f"a record of {len(raw)} bytes; at most {max_record >> 20} MiB are read")
-    return decode_record(raw)
+    return too_long(len(raw), max_record) if len(raw) > max_record else decode_record(raw)
+
+
+def too_long(size: int, max_record: int) -> Verdict:
+    """What is told of a record that is longer than is read."""
+    return Verdict(None, "FMT001", f"a record of {size} bytes; at most {max_record >> 20} MiB are read")
 
 
 @dataclass

@@ -14,13 +14,14 @@ import numpy as np
 from datalint.source.block import EMPTY, Block, Fault, Offsets, Record
 from datalint.source.brackets import brackets
 from datalint.source.decode import Decoder, Undecodable, record_fault, verdict_on
-from datalint.source.stream import BOM, CHUNK, MAX_RECORD, Tape
+from datalint.source.stream import BOM, CHUNK, HELD, MAX_RECORD, Tape
 from datalint.source.strict import Verdict, is_broken
 
 _BLANK = b" \t\n\r"
 _COMMA = re.compile(rb"[ \t\n\r]*,[ \t\n\r]*")
 _PIECE = re.compile(rb'(?:"(?:[^"\\]|\\.)*"|[^",]|")+', re.DOTALL)  # what stands between commas
 _FIRST_KEY = re.compile(rb'\{\s*("(?:[^"\\]|\\.){0,200}")\s*:')
+_BETWEEN = 4096  # bytes looked at between two elements
 _RESCAN = 16 * 1024  # bytes scanned first after a loss: a whole chunk each time would be quadratic
 
 
@@ -38,7 +39,8 @@ class _Found:
 def read_document(tape: Tape, *, max_record: int = MAX_RECORD, bounded: bool = False) -> Iterator[Block]:
     """The blocks of a JSON document. Each element of an array, or each value outside of one, is a record.
 
-    A record longer than `max_record` bytes is unreadable; `bounded` (compressed files): it ends the reading.
+    A record longer than `max_record` bytes is unreadable; one of several times that, or in a compressed file
+    (`bounded`), ends the reading.
     """
     return _Document(tape, max_record, bounded).blocks()
 
@@ -111,9 +113,11 @@ class _Document:
                     window *= 4
                     continue
                 size, ahead = len(self.data) - self.start, first - self.start
-                if size > self.max_record and self.bounded:
-                    self.tape.cut = f"a record expands to more than {self.max_record >> 20} MiB"
-                if self.more(min(2 * size, max(size, self.max_record)) + CHUNK):
+                limit = self.max_record if self.bounded else HELD * self.max_record
+                if size > limit:
+                    what = "expands to" if self.bounded else "of"
+                    self.tape.cut = f"a record {what} more than {limit >> 20} MiB"
+                if self.more(min(2 * size, limit) + CHUNK):
                     window = len(self.data)
                     continue
                 first = self.start + ahead
@@ -169,8 +173,15 @@ class _Document:
         if not keys:
             return -1
         names = b"|".join(re.escape(key) for key in sorted(keys))
-        found = re.compile(rb"\s*[,\n]\s*\{\s*(?:" + names + rb")\s*:").search(self.data, start + 1, stop)
-        return found.start() if found else -1
+        # What stands before the bracket is looked at backwards: a search for it would be quadratic in long white space.
+        for found in re.compile(rb"\{\s*(?:" + names + rb")\s*:").finditer(self.data, start + 1, stop):
+            before = self.data[max(start + 1, found.start() - _BETWEEN) : found.start()]
+            bare = before.rstrip(_BLANK)
+            if bare.endswith(b","):
+                return found.start() - len(before) + len(bare[:-1].rstrip(_BLANK))
+            if b"\n" in before[len(bare) :]:
+                return found.start() - len(before) + len(bare)
+        return -1
 
     def unfinished(self, found: _Found, start: int) -> bool:
         """The last value, at `start`, has no end: one unreadable record, unless another seems to begin in it."""

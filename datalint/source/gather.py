@@ -11,10 +11,13 @@ CHUNK_BYTES = 4 << 20
 
 
 def gather(blocks: Iterator[Block], *, rows: int = CHUNK_ROWS, size: int = CHUNK_BYTES) -> Iterator[Block]:
-    """Blocks of at least `rows` records or `size` bytes, the last one excepted."""
+    """Blocks of at least `rows` records or `size` bytes, but for the last one and those before a large one."""
     waiting: list[Block] = []
     count = held = 0
     for block in blocks:
+        if waiting and block.size > size:  # a long record is not copied to stand beside short ones
+            yield join(waiting)
+            waiting, count, held = [], 0, 0
         waiting.append(block)
         count += len(block)
         held += block.size

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from datalint.source.block import EMPTY, Block, Fault, Offsets
-from datalint.source.decode import Decoder, Undecodable, record_fault, verdict_on
-from datalint.source.stream import BOM, MAX_RECORD, Tape
+from datalint.source.decode import Decoder, Undecodable, record_fault, too_long, verdict_on
+from datalint.source.stream import BOM, HELD, MAX_RECORD, Tape
 from datalint.source.strict import decode_elements
 
 BLANKS = 65536  # blank lines told in one block
@@ -30,10 +30,11 @@ class _Place:
 def read_lines(tape: Tape, *, max_record: int = MAX_RECORD, bounded: bool = False) -> Iterator[Block]:
     """The blocks of a JSON Lines file.
 
-    A line longer than `max_record` bytes is unreadable; `bounded` (compressed files): it ends the reading.
+    A line longer than `max_record` bytes is unreadable; one of several times that, or in a compressed file
+    (`bounded`), ends the reading.
     """
     place = _Place()
-    for data in whole_lines(tape, max_record if bounded else None):
+    for data in whole_lines(tape, max_record, bounded=bounded):
         gap = len(BOM) if place.line == 1 and data.startswith(BOM) else 0
         torn = tape.cut is not None and data[-1] != _LF
         yield from _piece(data, gap, place, max_record, torn=torn)
@@ -47,20 +48,26 @@ def read_lines(tape: Tape, *, max_record: int = MAX_RECORD, bounded: bool = Fals
         yield Block(place.row, [], EMPTY, b"", EMPTY, EMPTY, faults)
 
 
-def whole_lines(tape: Tape, limit: int | None) -> Iterator[bytes]:
-    """Chunks of whole lines; the last may lack its line feed. A line longer than `limit` cuts the tape."""
+def whole_lines(tape: Tape, longest: int, *, bounded: bool) -> Iterator[bytes]:
+    """Chunks of whole lines; the last may lack its line feed. A line of more than `longest` bytes is a chunk by itself.
+
+    One that is too long to be held cuts the tape.
+    """
     rest: list[bytes] = []
-    size = 0
+    size, limit = 0, longest if bounded else HELD * longest
     while chunk := tape.read():
         cut = chunk.rfind(b"\n") + 1
         if cut:
-            yield b"".join((*rest, chunk[:cut]))
+            first = chunk.find(b"\n") + 1 if size > longest else cut
+            yield b"".join((*rest, chunk[:first]))
+            if first < cut:
+                yield chunk[first:cut]
             rest, size = [], 0
         if cut < len(chunk):
             rest.append(chunk[cut:])
             size += len(chunk) - cut
-        if limit is not None and size > limit:
-            tape.cut = f"a line expands to more than {limit >> 20} MiB"
+        if size > limit:
+            tape.cut = f"a line {'expands to' if bounded else 'of'} more than {limit >> 20} MiB"
             break
     if size:
         yield b"".join(rest)
@@ -79,6 +86,9 @@ def line_spans(data: bytes, gap: int = 0) -> tuple[Offsets, Offsets]:
 
 
 def _piece(data: bytes, gap: int, place: _Place, max_record: int, *, torn: bool) -> Iterator[Block]:
+    if len(data) > max_record and data.find(b"\n", 0, -1) < 0:
+        yield from _too_long(data, gap, place, max_record, torn=torn)
+        return
     starts, ends = line_spans(data, gap)
     buffer = np.frombuffer(data, np.uint8)
     objects: npt.NDArray[np.bool_] = buffer[np.minimum(starts, len(data) - 1)] == _OPEN
@@ -105,6 +115,16 @@ def _piece(data: bytes, gap: int, place: _Place, max_record: int, *, torn: bool)
         block = _settled(block, doubtful, place.undecodable, max_record, torn=torn)
     place.row += len(block)
     yield block
+
+
+def _too_long(data: bytes, gap: int, place: _Place, max_record: int, *, torn: bool) -> Iterator[Block]:
+    """One line that is too long to be read. It may be so long that nothing of its size is made beside it."""
+    yield from _blank_rows(place.line - place.blanks, place.line, place)
+    end = len(data) - data.endswith(b"\n") - data.endswith(b"\r\n")
+    line, start, stop = (np.array([at], dtype=np.int64) for at in (place.line, gap, end))
+    told = () if torn else (record_fault(too_long(end - gap, max_record), place.row, place.line),)
+    yield Block(place.row, [None], line, data, start, stop, told, {0: "FMT015" if torn else "FMT001"})
+    place.row, place.line, place.blanks = place.row + 1, place.line + 1, 0
 
 
 def _blank_rows(first: int, following: int, place: _Place) -> Iterator[Block]:

@@ -11,6 +11,7 @@ from datalint.source.storage import open_arrow, open_bytes
 
 CHUNK = 256 * 1024  # larger blocks leave the processor's cache: 8 MiB cost up to twice as much
 MAX_RECORD = 64 * 1024 * 1024  # one line or array element
+HELD = 4  # times that: a longer one is not even held, it ends the reading
 
 BOM = codecs.BOM_UTF8
 

@@ -7,13 +7,13 @@ record began is told and left out, and reading goes on at the next line: an open
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from datalint.source.block import EMPTY, Block, Fault
-from datalint.source.decode import Undecodable
+from datalint.source.decode import Undecodable, too_long
 from datalint.source.jsonl import line_spans, whole_lines
 from datalint.source.stream import BOM, MAX_RECORD, Tape
 from datalint.source.strict import quote
@@ -21,6 +21,7 @@ from datalint.source.strict import quote
 _UNFINISHED = "unexpected end of data"
 LOOKAHEAD = 16 * 1024 * 1024  # a quoted field that does not close within so many bytes is an open quote
 _HELD_BLANKS = 1024 * 1024
+_WINDOW = 256 * 1024  # bytes looked at together
 
 
 def delimiter_of(header: str, ending: str) -> str:
@@ -32,7 +33,8 @@ def delimiter_of(header: str, ending: str) -> str:
 def read_table(tape: Tape, *, delimiter: str, max_record: int = MAX_RECORD, bounded: bool = False) -> Iterator[Block]:
     """The blocks of a CSV file whose first record is the header. All values are text.
 
-    `bounded` (compressed files): a line longer than `max_record` bytes ends the reading.
+    A line longer than `max_record` bytes is unreadable; one of several times that, or in a compressed file
+    (`bounded`), ends the reading.
     """
     csv.field_size_limit(max(csv.field_size_limit(), max_record))
     return _Table(tape, delimiter, max_record, bounded).blocks()
@@ -64,23 +66,23 @@ class _Table:
     max_record: int
     bounded: bool
     header: list[str] | None = None
+    held: int = 0  # bytes of a record whose end was looked for in vain
     row: int = 0
     line: int = 1
     undecodable: Undecodable = field(default_factory=Undecodable)
 
     def blocks(self) -> Iterator[Block]:
-        rest, want = b"", 0
-        for piece in whole_lines(self.tape, self.max_record if self.bounded else None):
-            rest += piece
-            ended = not piece.endswith(b"\n")
-            if len(rest) < want and not ended:
-                continue
-            block = self.block(rest, final=ended)
-            rest = rest[len(block.data) :]
-            want = 2 * len(rest)  # what is held back is read again: in doubling steps that stays linear
-            yield block
-        if rest:
-            yield self.block(rest, final=True)
+        rest = b""
+        for piece in whole_lines(self.tape, self.max_record, bounded=self.bounded):
+            long = len(piece) > self.max_record and piece.find(b"\n", 0, -1) < 0
+            rest = rest if long else rest + piece
+            final = long or not piece.endswith(b"\n")
+            rest = yield from self.stretches(rest, final=final)
+            if long and self.header is None:
+                self.tape.cut = "the header is a line that is too long to be read"
+            elif long:
+                yield self.too_long(piece)
+        yield from self.stretches(rest, final=True)
         faults = self.undecodable.faults()
         if self.tape.cut is not None:
             reason = f"{self.tape.cut}: nothing can be read from here on"
@@ -90,6 +92,34 @@ class _Table:
             faults = (Fault("FMT015", None, None, f"the file holds {what}"),)
         if faults:
             yield Block(self.row, [], EMPTY, b"", EMPTY, EMPTY, faults)
+
+    def stretches(self, data: bytes, *, final: bool) -> Generator[Block, None, bytes]:
+        """The blocks of some lines; returns what is left of them, an unfinished record unless they are `final`.
+
+        Few lines at a time: an open quote leaves many to be read as records of their own.
+        """
+        window = max(_WINDOW, self.held)
+        while data and (final or len(data) >= window):
+            cut = len(data) if len(data) <= window else data.rfind(b"\n", 0, window) + 1
+            block = self.block(data[:cut], final=final and cut == len(data)) if cut else None
+            if block is not None and block.data:
+                yield block
+                data, window = data[len(block.data) :], _WINDOW
+            else:
+                window *= 2  # what is held back is read again: in doubling steps that stays linear
+        self.held = window
+        return data
+
+    def too_long(self, data: bytes) -> Block:
+        """One line that is too long to be read."""
+        torn = self.tape.cut is not None and not data.endswith(b"\n")
+        reason = too_long(len(data), self.max_record).reason
+        faults = () if torn else (Fault("FMT013", self.row, self.line, reason),)
+        end = len(data) - data.endswith(b"\n") - data.endswith(b"\r\n")
+        line, start, stop = (np.array([at], dtype=np.int64) for at in (self.line, 0, end))
+        block = Block(self.row, [None], line, data, start, stop, faults, {0: "FMT015" if torn else "FMT013"})
+        self.row, self.line = self.row + 1, self.line + (not torn)
+        return block
 
     def block(self, data: bytes, *, final: bool) -> Block:
         gap = len(BOM) if self.line == 1 and data.startswith(BOM) else 0
@@ -145,6 +175,8 @@ class _Table:
                     break
                 self.refuse(found, at, at + 1, _reason(str(fault)))
                 at += 1
+                if len(found.data) > _WINDOW:
+                    break  # what an open quote made wait is read in smaller pieces
             if fed != at:
                 feed = iter(lines[at:])
         found.done = at

@@ -208,10 +208,12 @@ def test_rows_of_very_many_keys_are_lines_where_they_are_no_table(tmp_path: Path
     assert "dataset_info" not in (tmp_path / "out/README.md").read_text()
 
 
-def test_integers_that_hugging_face_cannot_read_are_told(tmp_path: Path) -> None:
-    (tmp_path / "train.jsonl").write_text(lines(ODD[1]))
-    (hint,) = clean(tmp_path / "train.jsonl", tmp_path / "out").hints
-    assert "64 bits" in hint
+def test_what_hugging_face_cannot_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text(lines({**ODD[1], "or": 1, "text": "1"}, {**ODD[1], "or": "1"}))
+    huge, mixed = clean(tmp_path / "train.jsonl", tmp_path / "out").hints
+    assert huge.startswith(f"{tmp_path / 'train.jsonl'}: column 'id': ")
+    assert "64 bits" in huge
+    assert mixed.startswith(f"{tmp_path / 'train.jsonl'}: column 'or': ")
     assert not clean(tmp_path / "train.jsonl", tmp_path / "tables", to="parquet").hints
 
 

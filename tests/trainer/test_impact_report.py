@@ -4,6 +4,7 @@ import pytest
 from rich.console import Console
 
 from datalint_trainer.report import ArmResult, ImpactReport, signed
+from datalint_trainer.report_text import show
 from datalint_trainer.verdict import Interval
 
 UP, FLAT, DOWN = Interval(0.011, 0.002, 0.02), Interval(0.001, -0.01, 0.012), Interval(-0.02, -0.03, -0.01)
@@ -72,13 +73,13 @@ def test_shares_are_points_and_scores_are_themselves():
 @pytest.mark.parametrize("task", ["classification", "chat"])
 def test_the_table_has_every_figure(task):
     out = io.StringIO()
-    report(task=task).print(Console(file=out, width=120))
+    show(report(task=task), Console(file=out, width=140))
     shown = out.getvalue()
     for part in (
         "clean - raw",
         "clean - placebo",
         "decided by tempered log-loss",
-        "beside it, majority",
+        "majority",
         "note: a note",
     ):
         assert part in shown

@@ -48,9 +48,7 @@ class Plan:
         return (self.shared, *arms) if arms else ()
 
 
-def plan_rules(
-    raw: Sequence[Row], clean: Sequence[Row], evaluation: Sequence[Row], found: Recleaned
-) -> Plan | None:
+def plan_rules(raw: Sequence[Row], clean: Sequence[Row], evaluation: Sequence[Row], found: Recleaned) -> Plan | None:
     """Pool and arms; None if cleaning again does not give the cleaned file, whose rules are then not those at hand."""
     variants = [clean, found.whole, *(rows for rule in found.rules for rows in (rule.alone, rule.without))]
     whole = pool(raw, _beyond(raw, variants), evaluation)

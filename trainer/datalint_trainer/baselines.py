@@ -49,9 +49,7 @@ def rivals(
     first = next(iter(frozen.values()))
     fits: dict[str, Any] = {
         "majority": lambda: np.full(len(eval_texts), np.bincount(y).argmax()),
-        "nearest neighbours": lambda: (
-            KNeighborsClassifier(min(NEIGHBOURS, len(y))).fit(first[0], y).predict(first[1])
-        ),
+        "nearest neighbours": lambda: KNeighborsClassifier(min(NEIGHBOURS, len(y))).fit(first[0], y).predict(first[1]),
     }
     if len(set(y.tolist())) > 1:
         if any(any(c.isalnum() for c in text) for text in words):

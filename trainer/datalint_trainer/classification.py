@@ -52,9 +52,7 @@ class Request:
     store: Store = field(default_factory=Store)
 
 
-def measure_classification(
-    pool: Pool, arms: Sequence[Arm], evaluation: Sequence[Row], request: Request
-) -> Outcome:
+def measure_classification(pool: Pool, arms: Sequence[Arm], evaluation: Sequence[Row], request: Request) -> Outcome:
     """Fit heads over frozen features, or the model with LoRA, and compare them on the eval rows."""
     names = _class_names(pool, evaluation)
     number = {name: i for i, name in enumerate(names)}
@@ -83,10 +81,7 @@ def measure_classification(
     short = shortage(truth, group, needed.tolist(), names)
     curve = None
     if parts:
-        of_clean_arm = of_arm(scores, arms, "clean")
-        curve = learning_curve(
-            parts, judge.scores(of_parts), judge.accuracy(of_parts), of_clean_arm, clean_accuracy, len(words), group
-        )
+        curve = learning_curve(parts, judge.accuracy(of_parts), clean_accuracy, len(words))
     effects = rule_effects(request.rules, of_rules, judge, verdict_possible=not short) if request.rules else ()
     objective = request.goal.judge(results) if request.goal else None
     return Outcome(
@@ -213,8 +208,8 @@ def _notes(short: str | None, clean: IntArray, truth: IntArray) -> list[str]:
 
 
 def _more_data(curve: LearningCurve) -> str:
-    gain = signed("accuracy", curve.accuracy)
+    gain = signed("accuracy", curve.last_doubling)
     if not curve.more_data_helps:
-        return f"More data like this: no effect could be shown of the last doubling ({gain} accuracy)."
+        return f"Whether more data like this would help cannot be told: the last doubling added {gain} of accuracy."
     forecast = f"; the next one might add {100 * curve.forecast:.1f}" if curve.forecast is not None else ""
-    return f"More data like this would help: the last doubling added {gain} accuracy{forecast}."
+    return f"More data like this would help: the last doubling added {gain} of accuracy{forecast}."

@@ -89,9 +89,7 @@ def fit_classifiers(
     return about, frozen, tuple(found[key] for key in keys)
 
 
-def _frozen(
-    pooled: Any, key: str, texts: Sequence[str], eval_texts: Sequence[str], request: "Request"
-) -> Features:
+def _frozen(pooled: Any, key: str, texts: Sequence[str], eval_texts: Sequence[str], request: "Request") -> Features:
     kept = request.store.load(key, ("own", "other"))
     if kept is None:
         kept = {"own": _batched(pooled, texts), "other": _batched(pooled, eval_texts)}

@@ -46,13 +46,12 @@ class Point:
 class LearningCurve:
     """The cleaned file at a quarter, a half and whole.
 
-    - last_doubling: deciding score of the whole file minus that of its half; accuracy: likewise.
+    - last_doubling: accuracy of the whole file minus that of its half.
     - forecast: accuracy that doubling the file once more would add, None where nothing can be said.
     """
 
     points: tuple[Point, ...]
     last_doubling: Interval
-    accuracy: Interval
     forecast: float | None
 
     @property
@@ -109,7 +108,6 @@ def doubling_dict(curve: LearningCurve | None) -> dict[str, Any] | None:
         return None
     return {
         **asdict(curve.last_doubling),
-        "accuracy": asdict(curve.accuracy),
         "more_data_helps": curve.more_data_helps,
         "forecast": curve.forecast,
     }

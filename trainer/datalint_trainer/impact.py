@@ -15,6 +15,7 @@ from datalint import __version__
 from datalint.config import Settings, load
 from datalint.errors import InputError, UsageError
 from datalint.examples import Example
+from datalint_trainer import record as verdicts
 from datalint_trainer.arms import make_arms, placebo_drop
 from datalint_trainer.judge import EvalLabels
 from datalint_trainer.objective import Goal
@@ -54,6 +55,7 @@ def impact(
     by_rule: bool | None = None,
     learning_curve: bool | None = None,
     cache: str | Path | None = None,
+    record: str | Path | None = None,
     announce: Callable[[str], None] = lambda _line: None,
     track: Callable[[int], Callable[[], None]] = lambda _total: lambda: None,
 ) -> ImpactReport:
@@ -73,12 +75,13 @@ def impact(
     - by_rule: measure rules one by one, where `clean` is the output of a clean; default: where it costs little.
     - learning_curve: ask whether more data would help; default: without `model`. Both are for labelled rows.
     - cache: folder in which fitted arms are kept, so that a run that was killed goes on; default: nowhere.
+    - record: output folder of a clean with the same rows as `clean`; its manifest and card will tell the verdict.
     - announce: told the expected cost of `model` before it is spent.
     - track: told the number of steps; returns what is called after each.
 
     - raises InputError: a file cannot be read, or has no rows to train or evaluate on.
     - raises UsageError: options that do not fit each other or the rows.
-    - raises OutputError: `cache` cannot be written.
+    - raises OutputError: `cache` or `record` cannot be written.
     - raises TokenizerError: the tokenizer or the chat template cannot be used.
     """
     started = time.process_time()
@@ -97,6 +100,8 @@ def impact(
             if not found:
                 what = "a label" if task == "classification" else "an answer"
                 raise InputError(f"the {name} file has no rows with {what}")
+        if record:
+            verdicts.check(Path(record), rows["clean"], lambda path: training_rows(reading(path, "clean"), task))
         left_out = {name: len(examples[name]) - len(rows[name]) for name in rows}
         if task == "chat":
             from datalint_trainer.chat import measure_chat, prepare_chat
@@ -108,7 +113,7 @@ def impact(
             raise InputError("every training row matches an eval row; evaluate on rows that are not trained on")
         rules: Plan | None = None
         about_rules: list[str] = []
-        if task == "classification" and _rules_wanted(by_rule, model, rows_of):
+        if task == "classification" and (_few(model, rows_of) if by_rule is None else by_rule):
             rules, about_rules = _rules(given, rows, settings, reading, by_rule=bool(by_rule))
 
     arms, store = make_arms(rows_of, range(S), B), Store(Path(cache) if cache else None)
@@ -123,7 +128,7 @@ def impact(
         )
         outcome = measure_classification(rows_of, arms, rows["eval"], request)
 
-    return ImpactReport(
+    report = ImpactReport(
         task=task,
         verdict=outcome.verdict,
         decided_by=outcome.decided_by,
@@ -147,6 +152,9 @@ def impact(
         details=outcome.details,
         advice=outcome.advice,
     )
+    if record:
+        verdicts.record(report, Path(record))
+    return report
 
 
 @dataclass(frozen=True)
@@ -214,10 +222,9 @@ def _sources(
     return _Given(raw, place / "clean", evaluation, note)
 
 
-def _rules_wanted(by_rule: bool | None, model: str | None, rows: Pool) -> bool:
-    if by_rule is None:
-        return model is None and rows.changed > 0 and len(rows.raw) <= MOST_ROWS
-    return by_rule
+def _few(model: str | None, rows: Pool) -> bool:
+    """Whether rules may be measured one by one without having been asked for."""
+    return model is None and rows.changed > 0 and len(rows.raw) <= MOST_ROWS
 
 
 def _rules(

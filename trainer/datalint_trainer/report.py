@@ -146,19 +146,30 @@ class ImpactReport:
         if self.verdict == "hurt":
             return (
                 "Worse than the raw file, and worse than dropping as many rows at random: rows are gone that the "
-                "model needs, as happens where rules drop what they merely dislike."
+                "model needs, as happens where rules drop what they merely dislike." + self._own_faults
             )
         if raw == placebo != 0:
             return "One measure points somewhere, but not clearly enough where two are asked."
         if placebo > 0:
             return "Bad rows were found, but dropping them cost as much as they did: fix instead of drop."
         if placebo < 0:
-            return "The rows that went were worth more than random ones: check the rules that dropped them."
+            worse = "The rows that went were worth more than random ones: check the rules that dropped them."
+            return worse + self._own_faults
         if raw < 0:
-            return "The cleaned file trains a worse model, but so does dropping as many rows at random."
+            same = "The cleaned file trains a worse model, but so does dropping as many rows at random."
+            return same + self._own_faults
         if raw > 0:
             return "Better than the raw file, but not better than dropping as many rows at random."
         return "Whatever the cleaning changed is smaller than what chance does to these models."
+
+    @property
+    def _own_faults(self) -> str:
+        if not self.evaluation.get("split_off"):
+            return ""
+        return (
+            " Or labels are wrong in one way throughout: the evaluation rows are raw rows too, on which such labels "
+            "look right; --eval with checked rows tells."
+        )
 
 
 def plain(metric: str, value: float) -> str:

@@ -51,7 +51,7 @@ RULES_LEGEND = (
 def learning(curve: LearningCurve) -> str:
     """The learning curve in one line."""
     shares = ", ".join(f"{p.share:.0%} {plain('accuracy', p.accuracy.estimate)}" for p in curve.points)
-    return f"accuracy by share of the cleaned file: {shares}; last doubling {signed('accuracy', curve.accuracy)}"
+    return f"accuracy by share of the cleaned file: {shares}; last doubling {signed('accuracy', curve.last_doubling)}"
 
 
 def objective(report: ImpactReport) -> str:

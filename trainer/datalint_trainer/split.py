@@ -56,6 +56,7 @@ def split_off(examples: Sequence[Example], seed: int = 0) -> Split:
         note += f", their {counted(copies, 'near copy').replace('copys', 'copies')} left out"
     if not evaluation or len(gone) == len(usable):
         raise InputError(f"{counted(len(first), 'distinct row')}: too few to split off an evaluation set; give --eval")
+    note += "; they have the raw file's own faults"
     return Split(tuple(e for i, e in enumerate(examples) if i not in gone), evaluation, note)
 
 
