@@ -3,9 +3,11 @@
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from datalint.cleaner.manifest import is_output
 from datalint.cleaner.output import write_output
 from datalint.cleaner.publish import published
 from datalint.cleaner.result import CleanOptions, CleanResult
@@ -79,7 +81,25 @@ def clean_settings(
     with published(out, overwrite=options.overwrite, again="--overwrite replaces it") as folder, _without_gc():
         settled = settle(setup, unsafe=options.unsafe_fixes, padded=options.to == "parquet", progress=progress)
         given = _folder_of(paths)
-        return write_output(setup, settled, folder, out, options, given, progress=progress, table=table)
+        done = write_output(setup, settled, folder, out, options, given, progress=progress, table=table)
+    return replace(done, hints=[*_earlier_outputs(setup, paths), *done.hints])
+
+
+def _earlier_outputs(setup: Setup, paths: Sequence[str | Path] | None) -> list[str]:
+    """Outputs of earlier runs that were found below the folders that were given."""
+    found: dict[Path, None] = {}
+    for given in map(Path, paths or (".",)):
+        for job in setup.plan.jobs:
+            below = job.file.path
+            if below.is_relative_to(given):
+                found |= dict.fromkeys(
+                    folder for folder in below.parents if folder != given and folder.is_relative_to(given)
+                )
+    return [
+        f"{folder}: an earlier clean wrote this; its rows were read like all others"
+        for folder in found
+        if is_output(folder)
+    ]
 
 
 @contextmanager
@@ -101,7 +121,10 @@ def _folder_of(paths: Sequence[str | Path] | None) -> Path | None:
 
 
 def _refuse_own_input(setup: Setup, out: Path) -> None:
-    target = out.resolve()
+    try:
+        target = out.resolve()
+    except (OSError, ValueError, RuntimeError):  # a null byte, a loop of links: it is refused where it is to be made
+        return
     for job in setup.plan.jobs:
         if job.file.path.resolve().is_relative_to(target):
             raise OutputError(f"{out} holds {job.file.name}, which is read; name a folder outside of the input")

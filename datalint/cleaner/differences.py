@@ -55,8 +55,8 @@ def unified(edit: Edit, fixes: Fixes, counts: Counts, style: Style) -> Iterator[
             head = []
             place = f"@@ -{_range(old, len(before))} +{_range(new, len(after))} @@"
             yield style(place, fg="cyan")
-            for mark, lines, color in (("-", before, "red"), ("+", after, "green")):
-                for line in lines:
+            for mark, text, color in (("-", piece.old, "red"), ("+", piece.new, "green")):
+                for line in _lines(_covered(text, edit.container)):
                     yield from _told(mark, line, edit, style, color)
         old += len(before)
         new += len(after)
@@ -86,6 +86,16 @@ def _lines(text: bytes) -> list[bytes]:
     lines = text.split(b"\n")
     last = lines.pop()
     return [line + b"\n" for line in lines] + ([last] if last else [])
+
+
+def _covered(record: bytes, container: str) -> bytes:
+    """Credentials and personal data that go over several lines covered, as cells of CSV may have them; lines stay."""
+    if container != "csv" or b"\n" not in record[:-1]:
+        return record
+    text = record.decode("utf-8", "surrogateescape")
+    masked = pii.mask(secrets.mask(text))
+    kept = (old if old in "\r\n" else new for old, new in zip(text, masked, strict=True))
+    return record if masked == text else "".join(kept).encode("utf-8", "surrogateescape")
 
 
 def _told(mark: str, line: bytes, edit: Edit, style: Style, color: str) -> Iterator[str]:

@@ -35,11 +35,12 @@ def warnings(seen: Seen) -> list[str]:
     """What `datasets` will not give back as it was, a line each."""
     huge = [key for key, below in seen.keys.items() if below.huge]
     text = [key for key, below in seen.keys.items() if not below.huge and _told(arrow_type(below, key), below)[1]]
-    return [
-        f"column{'s' if len(some) > 1 else ''} {', '.join(map(repr, some[:3]))}{' ...' if some[3:] else ''}: {what}{_KEEP}"
-        for some, what in ((huge, _HUGE), (text, _TEXT))
-        if some
-    ]
+    return [f"{_names(some)}: {what}{_KEEP}" for some, what in ((huge, _HUGE), (text, _TEXT)) if some]
+
+
+def _names(columns: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, columns[:3]))
+    return f"column {shown}" if len(columns) == 1 else f"columns {shown}{' and others' if columns[3:] else ''}"
 
 
 def _column(name: str, seen: Seen) -> Feature:

@@ -43,7 +43,7 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     input: str  # as the user named it; bytes that are no UTF-8 as \\xNN
     relative: str  # its name below a folder, as `restore` writes it
-    name_bytes: bytes | None = None  # `relative` where that is no UTF-8
+    name_bytes: bytes | None = None  # what is written as `relative`, where that is no UTF-8
     output: str
     first_row: int = 0  # the input's row with which this file begins
     split: str
@@ -119,6 +119,15 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write it for people too: indented."""
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     (folder / NAME).write_bytes(text + b"\n")
+
+
+def is_output(folder: Path) -> bool:
+    """Whether a clean wrote the folder, in any version."""
+    try:
+        told: Any = msgspec.json.decode((folder / NAME).read_bytes())
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return isinstance(told, dict) and str(told.get("schema", "")).startswith(SCHEMA.partition("/")[0] + "/")
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -24,41 +24,44 @@ class Place:
 
     relative: str
     output: str
-    name_bytes: bytes | None = None  # of the first where that is no UTF-8
+    name_bytes: bytes | None = None  # what is written as `relative`, where that is no UTF-8
 
 
 @dataclass
 class Taken:
-    """Files and folders that are spoken for. Some file systems do not tell upper from lower case."""
+    """Files and folders that are spoken for. `fold`: some file systems do not tell upper from lower case."""
 
     files: set[str] = field(default_factory=set)
     folders: set[str] = field(default_factory=set)
+    fold: bool = True
 
     def folder(self, path: PurePosixPath) -> PurePosixPath:
         """The folder, with a number at each part that is a file."""
         made = PurePosixPath()
         for part in path.parts:
             made = self._numbered(made / part, self.files)
-            self.folders.add(_key(made))
+            self.folders.add(self._key(made))
         return made
 
     def file(self, path: PurePosixPath) -> PurePosixPath:
         """The path, or the first one with a number that no file or folder has."""
         made = self._numbered(self.folder(path.parent) / path.name, self.files | self.folders)
-        self.files.add(_key(made))
+        self.files.add(self._key(made))
         return made
 
     def free(self, path: PurePosixPath) -> bool:
         """Whether no file or folder has this name."""
-        return _key(path) not in self.files and _key(path) not in self.folders
+        return self._key(path) not in self.files | self.folders
 
-    @staticmethod
-    def _numbered(path: PurePosixPath, taken: set[str]) -> PurePosixPath:
+    def _numbered(self, path: PurePosixPath, taken: set[str]) -> PurePosixPath:
         made, number = path, 1
-        while _key(made) in taken:
+        while self._key(made) in taken:
             number += 1
             made = path.with_name(f"{number}-{path.name}")
         return made
+
+    def _key(self, path: PurePosixPath) -> str:
+        return path.as_posix().casefold() if self.fold else path.as_posix()
 
 
 def places(
@@ -71,15 +74,14 @@ def places(
     """
     absolute = [PurePosixPath(file.name).parent for file in files if os.path.isabs(file.name)]  # noqa: PTH117
     common = PurePosixPath(os.path.commonpath(absolute)) if absolute else PurePosixPath()
-    inputs, outputs = Taken(), Taken() if taken is None else taken
+    inputs, outputs = Taken(fold=False), Taken() if taken is None else taken
     outputs.files |= {name.casefold() for name in RESERVED}
     found = []
     for file in files:
         name = _relative(file.name, folder, common).as_posix()
         relative = inputs.file(PurePosixPath(spelled(name)))
-        told = relative.as_posix()
-        raw = os.fsencode(name) if name != told == spelled(name) else None
-        found.append(Place(told, _output(relative, outputs, ending), raw))
+        raw = None if spelled(name) == name else os.fsencode(name)
+        found.append(Place(relative.as_posix(), _output(relative, outputs, ending), raw))
     return found
 
 
@@ -125,7 +127,3 @@ def _short(name: str) -> str:
         return name
     mark = hashlib.sha256(raw).hexdigest()[:12]
     return f"{raw[: MAX_NAME - len(mark) - 1].decode('utf-8', 'ignore')}-{mark}"
-
-
-def _key(path: PurePosixPath) -> str:
-    return path.as_posix().casefold()

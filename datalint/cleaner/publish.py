@@ -34,8 +34,10 @@ def published(out: Path, *, overwrite: bool = False, again: str = "") -> Iterato
     written, or is being written by another run.
     """
     out = Path(os.path.abspath(out))  # noqa: PTH100 - resolve() would follow the link that _refuse looks for
-    _refuse(out, overwrite=overwrite, again=again)
+    if "\0" in str(out):
+        raise OutputError(f"{str(out)!r} has a null byte, which no path may have; name another folder")
     with _told(out):
+        _refuse(out, overwrite=overwrite, again=again)
         out.parent.mkdir(parents=True, exist_ok=True)
     with _locked(out), _told(out), _swept(out):
         _refuse(out, overwrite=overwrite, again=again)

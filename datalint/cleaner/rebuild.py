@@ -54,22 +54,27 @@ def restore(folder: str | Path, *, out: str | Path) -> RestoreResult:
             notes = Notes(folder)
             for _, group in groupby(manifest.files, key=lambda entry: entry.relative):
                 entries = list(group)
-                name = _name(entries[0], folder)
-                path = inside(target, name, folder / NAME)
+                path = _free(inside(target, _name(entries[0]), folder / NAME))
                 path.parent.mkdir(parents=True, exist_ok=True)
                 proof = _rebuilt(entries, folder, path, notes)
                 rows = sum(entry.rows_in for entry in entries)
+                name = path.relative_to(target.resolve())
                 done.append(RestoredFile(entries[0].input, Path(out) / name, rows, proof))
     return RestoreResult(Path(out), tuple(done))
 
 
-def _name(entry: FileEntry, folder: Path) -> str:
+def _name(entry: FileEntry) -> str:
     """The name of the file below a folder, with bytes that are no UTF-8 where it has such."""
-    if entry.name_bytes is None:
-        return entry.relative
-    if entry.name_bytes.decode("utf-8", "backslashreplace") != entry.relative:
-        raise InputError(f"{folder / NAME}: {entry.relative!r} has another name's bytes; the manifest was changed")
-    return os.fsdecode(entry.name_bytes)
+    return entry.relative if entry.name_bytes is None else os.fsdecode(entry.name_bytes)
+
+
+def _free(path: Path) -> Path:
+    """The path, or where the file system takes it for another file's, the first one with a number."""
+    made, number = path, 1
+    while made.exists():
+        number += 1
+        made = path.with_name(f"{number}-{path.name}")
+    return made
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from datalint import pii, secrets
+from datalint.brief import part
 from datalint.chunk import Chunk
 from datalint.config import Settings
 from datalint.engine import Job
@@ -177,7 +178,7 @@ def _seen(chunk: Chunk, location: str) -> Iterator[Seen]:
             spans = next((spans for text, spans, _ in left if text == result.text), [])
             yield _cut(chunk, result.text, spans, plain=False)
         else:
-            yield Seen((), error=_masked(f"{result.error}: {result.message}"))
+            yield Seen((), error=_masked(f"{result.error}: {part(result.message, 0, 2000)}"))
     if not chunk.dialogues:
         for text, spans, _ in left or [(turn.content or "", [], True) for turn in chunk.turn_lists[0]]:
             yield _cut(chunk, text, spans, plain=True)

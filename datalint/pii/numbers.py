@@ -12,6 +12,7 @@ from datalint.pii.known import IBAN_LENGTHS, PUBLISHED_NUMBERS
 
 Span = tuple[int, int]
 
+_ESCAPED = re.compile(r"\\u[0-9A-Fa-f]{4}")
 _WORD = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
 
 
@@ -23,8 +24,10 @@ def begins(text: str, start: int, never: str = "") -> bool:
     before = text[start - 1 : start]
     if before not in _WORD and (not before or before not in never):
         return True
-    # JSON inside of a text writes a line break as two characters, of which the second is a letter.
-    return before in ("b", "f", "n", "r", "t") and text[start - 2 : start - 1] == "\\"
+    # JSON inside of a text writes a line break as two characters, of which the second is a letter, others as six.
+    return (before in ("b", "f", "n", "r", "t") and text[start - 2 : start - 1] == "\\") or (
+        text[max(start - 6, 0) : start - 4] == "\\u" and _ESCAPED.fullmatch(text, start - 6, start) is not None
+    )
 
 
 # ---- payment cards ----

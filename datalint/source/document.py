@@ -22,7 +22,9 @@ _COMMA = re.compile(rb"[ \t\n\r]*,[ \t\n\r]*")
 _PIECE = re.compile(rb'(?:"(?:[^"\\]|\\.)*"|[^",]|")+', re.DOTALL)  # what stands between commas
 _FIRST_KEY = re.compile(rb'\{\s*("(?:[^"\\]|\\.){0,200}")\s*:')
 _BETWEEN = 4096  # bytes looked at between two elements
-_RESCAN = 16 * 1024  # bytes scanned first after a loss: a whole chunk each time would be quadratic
+# After a loss so many bytes are scanned first, and one element is decoded, then more: a whole chunk each time would be
+# quadratic.
+_RESCAN = 4 * 1024
 
 
 @dataclass
@@ -84,14 +86,16 @@ class _Document:
             yield Block(self.row, [], None, b"", EMPTY, EMPTY, faults)
 
     def elements(self) -> Iterator[Block]:
-        window = CHUNK
+        window, trust = CHUNK, CHUNK
         while True:
             stop = min(len(self.data), self.at + window)
             starts, ends, close = value_spans(self.data, self.at, stop)
+            if len(ends) > trust:
+                ends, close = ends[:trust], -1
             found = _Found()
             if len(ends) or close >= 0:
                 lost = self.decode(found, starts[: len(ends)], ends)
-                window = _RESCAN if lost else CHUNK
+                window, trust = (_RESCAN, 1) if lost else (CHUNK, 4 * trust)
                 if lost or close < 0:
                     yield self.emit(found, found.ends[-1])
                     continue
@@ -103,8 +107,12 @@ class _Document:
                     return
                 if self.data[last:close].strip(_BLANK):
                     self.gap(found, last, close)
-                self.take(found, Verdict(None, "FMT001", "a closing bracket too many"), close, close + 1)
-                yield self.emit(found, close + 1)
+                end = close + 1
+                while self.data[end : end + 1] == b"}":
+                    end += 1
+                self.take(found, Verdict(None, "FMT001", "a closing bracket too many"), close, end)
+                yield self.emit(found, end)
+                window, trust = _RESCAN, 1
                 continue
             first = int(starts[0]) if len(starts) else stop
             if self.following(first, stop) < 0 or not is_broken(self.data[first:stop]):

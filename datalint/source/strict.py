@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from datalint.brief import part
 from datalint.location import pointer
 from datalint.source.brackets import depth_of
 
@@ -43,7 +44,7 @@ class _NotJsonError(ValueError):
 
 def quote(text: str, limit: int = 40) -> str:
     """Content for a message: escaped to ASCII, cut to `limit` characters."""
-    shown = text if len(text) <= limit else text[: limit - 3] + "..."
+    shown = text if len(text) <= limit else part(text, 0, limit - 3) + "..."
     return "'" + json.dumps(shown)[1:-1] + "'"
 
 

@@ -152,7 +152,7 @@ class _Table:
     def parse(self, found: _Stretch, *, final: bool) -> None:
         """Find the records of a stretch. Unless it is final, an unfinished record is left for the next one."""
         lines, rows, spans, at = found.lines, found.rows, found.spans, 0
-        feed, fed = iter(lines), 0
+        feed, fed = iter(lines), 0  # the lines not yet given to the reader, the number of those that were
         while at < len(lines):
             width = -1 if self.header is None else len(self.header)
             reader, base = csv.reader(feed, delimiter=self.delimiter, strict=True), at
@@ -178,7 +178,7 @@ class _Table:
                 if len(found.data) > _WINDOW:
                     break  # what an open quote made wait is read in smaller pieces
             if fed != at:
-                feed = iter(lines[at:])
+                feed = map(lines.__getitem__, range(at, len(lines)))  # no copy: many lines may be refused
         found.done = at
         small = len(found.data) < _HELD_BLANKS
         while found.spans and not lines[found.spans[-1][0]].strip() and len(self.header or ()) == 1:
@@ -232,16 +232,18 @@ class _Table:
 
     def name_columns(self, found: _Stretch, start: int, fields: list[str]) -> None:
         """Take the header. A name that is there already gets a number."""
-        names: list[str] = []
         if not all(map(str.isprintable, fields)) and any("\udc80" <= c <= "\udcff" for c in "".join(fields)):
             self.undecodable.add(self.line + start, "in the header")
             fields = [name.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for name in fields]
+        names: dict[str, None] = {}
+        numbers = Counter[str]()
         for name in fields:
-            unique, number = name, 1
+            unique = name
             while unique in names:
-                unique, number = f"{name}.{number}", number + 1
-            names.append(unique)
-        self.header = names
+                numbers[name] += 1
+                unique = f"{name}.{numbers[name]}"
+            names[unique] = None
+        self.header = list(names)
         if doubled := [name for name, count in Counter(fields).items() if count > 1]:
             more = f" and {len(doubled) - 1} more" if len(doubled) > 1 else ""
             reason = f"header: column {quote(doubled[0])} is there more than once{more}"

@@ -89,7 +89,7 @@ def _reply(request: Request, row: bytes, templates: dict[str, Compiled]) -> Repl
 
 
 def _message(error: Exception) -> str:
-    return str(error)[:2000].encode("utf-8", "replace").decode()
+    return str(error)[:8192].encode("utf-8", "replace").decode()
 
 
 def render(request: Request, encoded: bytes, templates: dict[str, Compiled]) -> tuple[str, list[tuple[int, int]]]:

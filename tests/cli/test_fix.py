@@ -5,11 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
-import unicodedata
 from pathlib import Path
 
 import pytest
-from hostile import HOSTILE
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = '{"prompt": "Name a sea.", "completion": "The Baltic."}\n'
@@ -203,41 +201,6 @@ def test_credentials_are_masked_however_they_are_written(datalint, tmp_path, tex
     out = datalint("check", "--diff", "--unsafe-fixes", "train.jsonl", "--select", "SEC001").stdout
     assert "[SECRET]" in out
     assert KEY[4:] not in out
-
-
-def harmless(out: str) -> bool:
-    return all(c.isprintable() or c in "\n\t" or unicodedata.category(c) == "Zs" for c in out.replace("\r\n", "\n"))
-
-
-def test_hostile_rows_are_shown_and_do_nothing(datalint, tmp_path) -> None:
-    rows = [{"prompt": f"q{i} {text}", "completion": f"a{i} {text}\u200b"} for i, text in enumerate(HOSTILE.values())]
-    names = "".join(json.dumps({text: "x\u200b", "prompt": "p", "completion": "c"}) + "\n" for text in HOSTILE.values())
-    write(
-        tmp_path,
-        a__jsonl="".join(json.dumps(row) + "\n" for row in rows) + names,
-        b__jsonl="".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows),
-    )
-    table = "".join(
-        '"' + row["prompt"].replace('"', '""') + '","' + row["completion"].replace('"', '""') + '"\r\n' for row in rows
-    )
-    write(tmp_path, c__csv="prompt,completion\r\n" + table)
-    write(tmp_path, d__csv="prompt,completion\n" + "".join(f"::error file=a::x,b{i}\u200b\n" for i in range(3)))
-    for args in (["check", "--diff"], ["clean", "--diff"]):
-        for name in ("a.jsonl", "b.jsonl", "c.csv", "d.csv"):
-            done = datalint(*args, name, "--unsafe-fixes", "--select", "TXT,FMT")
-            assert "Traceback" not in done.stderr
-            assert "internal" not in done.stderr
-            assert done.stdout
-            assert harmless(done.stdout)
-            assert not any(line.lstrip().startswith("::") or "##[" in line for line in done.stdout.splitlines())
-            assert harmless(done.stderr)
-
-
-def test_a_hostile_name_does_nothing(datalint, tmp_path) -> None:
-    name = "a\x1b[31m\u202e::error\n.jsonl"
-    write(tmp_path, **{name: HIDDEN})
-    for args in (["check", "--diff"], ["clean", "--diff"]):
-        assert harmless(datalint(*args, ".").stdout)
 
 
 def test_a_closed_pipe_ends_quietly(tmp_path) -> None:

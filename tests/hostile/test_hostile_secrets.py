@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hostile_secrets import ALL, SECRETS, leaks
 from hostile_world import Ran, toml
 
+from datalint import pii, secrets
+from datalint.brief import brief, heads, part
 from datalint.report import FORMATS
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "model"
@@ -96,7 +99,7 @@ COMMANDS = {
     "check --diff": "check . --diff --unsafe-fixes",
     "clean --diff": "clean . --diff --unsafe-fixes",
     "clean": "clean . --out {out}/o --unsafe-fixes",
-    "clean jsonl": "clean . --out {out}/o --to jsonl",
+    "clean --to jsonl": "clean . --out {out}/o --to jsonl",
     "index": "index add . --index {out}/i",
 }
 
@@ -107,7 +110,8 @@ def test_no_command_shows_a_secret(run: Run, folder: Path, tmp_path: Path, line:
     assert ran.code in (0, 1)
     assert leaks(ran.out + ran.err) == {}
     for name in ("README.md", "manifest.json"):
-        if (tmp_path / "o" / name).exists():
+        # To load JSON Lines the card has to name the columns, whatever they are called.
+        if (tmp_path / "o" / name).exists() and (name, "jsonl" in line) != ("README.md", True):
             assert leaks((tmp_path / "o" / name).read_bytes()) == {}
 
 
@@ -177,3 +181,16 @@ def test_settings_that_hold_a_credential_do_not_show_it(run: Run, tmp_path: Path
         for line in ("check a.jsonl", "config", "config --output-format json"):
             ran = run(*line.split())
             assert leaks(ran.out + ran.err) == {}, (table, line)
+
+
+@pytest.mark.parametrize("value", ALL.values(), ids=ALL)
+def test_no_cut_leaves_a_part_of_a_secret(value: str) -> None:
+    """Wherever a message cuts what it quotes: masks come first."""
+    text = f"{'word ' * 9}{value} {'word ' * 9}"
+    at = text.index(value)
+    for edge in range(at - 2, at + len(value) + 2):
+        for quoted in (part(text, 0, edge), part(text, edge), part(text, edge, edge + 30), brief(text, edge)):
+            shown = pii.mask(secrets.mask(quoted))
+            assert leaks(shown.encode()) == {}, edge
+        assert part(text, 0, edge) == heads(pl.Series([text]), edge)[0]
+    assert part(text) == part(text, 0, len(text)) == brief(text, len(text)) == text

@@ -39,7 +39,7 @@ def fitted(arms=ARMS, micro=16, checkpoints=(4, 8), averaged=False, model=None):
     model = model or make_model()
     recipe = Recipe(16, micro, checkpoints, optimizer, averaged)
     found = fine_tune(model, POOL, arms, loss_of, recipe, LENGTHS, lambda _: None, lambda _: lambda: None)
-    return [(model.weight.detach().clone(), step) for _, step in found]
+    return [(model.weight.detach().clone(), step) for _, step, _ in found]
 
 
 def test_every_arm_starts_at_the_same_point():
@@ -104,3 +104,4 @@ def test_the_cost_is_told_before_and_every_step_is_counted():
 def test_checkpoints():
     assert spread_checkpoints(100, 4) == (25, 50, 75, 100)
     assert spread_checkpoints(4, 4) == (1, 2, 3, 4)
+    assert spread_checkpoints(2, 4) == (1, 2)

@@ -1,5 +1,6 @@
 """A transformer as a classifier: LoRA on each arm, logits of the eval rows."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,8 @@ def fit_classifiers(
 
     recipe = lora_recipe(len(pool.raw), BATCH)
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
-    decides = {"model": about["digest"], "texts": [texts, list(eval_texts)], "limit": limit, "classes": classes}
+    told = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.json"))]
+    decides = {"model": [about["digest"], told], "texts": [texts, list(eval_texts)], "limit": limit, "classes": classes}
     data = key_of({"kind": "LoRA"} | decides, labels, pool.slot, np.array([recipe.batch, *recipe.checkpoints]))
     keys = [key_of({"data": data, "seed": arm.seed}, arm.train, arm.held) for arm in arms]
     kept = {key: request.store.load(key, NAMES) for key in keys}

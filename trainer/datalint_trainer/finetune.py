@@ -66,8 +66,8 @@ class Trained(NamedTuple):
 
 
 def spread_checkpoints(steps: int, number: int) -> tuple[int, ...]:
-    """Checkpoints at equal distances, the last at `steps`."""
-    return tuple(steps * (i + 1) // number for i in range(number))
+    """Checkpoints at equal distances, the last at `steps`; fewer where there are fewer steps."""
+    return tuple(sorted({max(1, steps * (i + 1) // number) for i in range(number)}))
 
 
 def device() -> torch.device:

@@ -118,7 +118,7 @@ def impact(
 
     arms, store = make_arms(rows_of, range(S), B), Store(Path(cache) if cache else None)
     if task == "chat":
-        outcome = measure_chat(rows_of, arms, prepared, announce, track)
+        outcome = measure_chat(rows_of, arms, prepared, announce, track, store)
     else:
         from datalint_trainer.classification import Request, measure_classification
 

@@ -16,7 +16,7 @@ def learning_curve(arms: Sequence[Arm], accuracy: FloatArray, clean_accuracy: Fl
     The interval of the last doubling counts the luck of which half was drawn: a half is a draw from the whole file,
     as that is from whatever the rows are drawn from.
 
-    - accuracy: (arms, 1 + resamples), bootstrapped; clean_accuracy: likewise of the clean arms. rows: of the clean file.
+    - accuracy: (arms, 1 + resamples), bootstrapped; clean_accuracy: likewise of the clean arms. rows: clean ones.
     """
     means, spreads = [], []
     for share in SHARES:

@@ -24,8 +24,8 @@ INK, LINE = "#010203", "#040506"
 COLOURS = {"raw": "#d97706", "clean": "#2563eb", "placebo": "#8b949e"}
 GAIN, LOSS = "#2563eb", "#c2410c"
 MOST_CLASSES, MOST_CONFUSED, LONGEST = 20, 16, 26
-# The figure whose mean the placebos show, by what decides; of all of these less is better.
-_OF_SCORE = {"tempered log-loss": "tempered_log_loss", "Brier score": "brier"}
+# The figure that the placebos show, by what decides, and whether more of it is better.
+_DECIDING = {"tempered": ("tempered_log_loss", -1), "Brier": ("brier", -1), "prompt": ("prompt_sensitivity", 1)}
 _SETTINGS = {
     "svg.fonttype": "none", "svg.hashsalt": "datalint", "text.parse_math": False, "axes.spines.top": False,
     "axes.spines.right": False, "axes.edgecolor": LINE, "axes.labelcolor": INK, "axes.titlecolor": INK,
@@ -134,14 +134,15 @@ def _interval(axis: Any, y: float, value: Interval, factor: float, colour: str, 
 
 
 def _placebos(report: ImpactReport) -> Callable[[Any], None]:
-    metric = _OF_SCORE.get(report.decided_by, "bits_per_byte")
+    metric, sign = _DECIDING.get(report.decided_by.split()[0], ("bits_per_byte", -1))
     raw = {arm.seed: arm.metrics[metric] for arm in report.arms if arm.name == "raw"}
 
     def draw(figure: Any) -> None:
         axis = figure.subplots()
         axis.axvline(0, color=INK, linewidth=0.8)
         for y, kind in enumerate(("clean", "placebo")):
-            gains = [raw[a.seed] - a.metrics[metric] for a in report.arms if a.name.split("-")[0] == kind]
+            of_kind = [arm for arm in report.arms if arm.name.split("-")[0] == kind]
+            gains = [sign * (arm.metrics[metric] - raw[arm.seed]) for arm in of_kind]
             axis.plot(gains, [y] * len(gains), "o", color=COLOURS[kind], markersize=7, alpha=0.55, markeredgewidth=0)
             mean = float(np.mean(gains))
             axis.plot([mean, mean], [y - 0.3, y + 0.3], color=COLOURS[kind], linewidth=2)

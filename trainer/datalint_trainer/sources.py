@@ -17,8 +17,8 @@ DEEPEST = 8  # folders below a clean's output that a data file may lie in
 def read_source(
     source: Source,
     split: str,
-    format: str | None,
-    columns: Mapping[str, str] | None,  # noqa: A002
+    format: str | None,  # noqa: A002
+    columns: Mapping[str, str] | None,
 ) -> Sequence[Example]:
     """Examples of a source; of a folder that holds several splits, those of `split`.
 

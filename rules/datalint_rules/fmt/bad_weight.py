@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from datalint.brief import part
 from datalint.chunk import Chunk
 from datalint.location import resolve
 from datalint.rule import Fix, Found, Rule, none
@@ -87,7 +88,7 @@ class BadWeight(Rule):
                 if weight is None:
                     continue
                 said = str(message.get("role", message.get("from", "no role")))
-                told = (row, f"{talk.at(index)}/weight", repr(weight)[:80], said[:80])
+                told = (row, f"{talk.at(index)}/weight", part(repr(weight), 0, 80), part(said, 0, 80))
                 if _untrained(message):
                     found.append((*told, "only an assistant's message has one", "rewrite"))
                 elif not _is_weight(weight):

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from datalint.brief import heads
 from datalint.chunk import Chunk
 from datalint.formats import ALIASES, UNKNOWN, Shape, shape_of
 from datalint.location import parts, resolve
@@ -128,6 +129,7 @@ class MisspelledKey(Rule):
             file: main_of([(as_kind(line), line["count"], line["row"]) for line in part.to_dicts()])
             for (file,), part in counted.group_by("file", maintain_order=True)
         }
+        frame = frame.with_columns(shown=heads(frame["key"], 80))
         named = frame.filter(pl.col("target").is_not_null())
         needed = [
             line["format"] is None or _needs(line["target"], as_kind(line), mains.get(line["file"]))
@@ -142,7 +144,7 @@ class MisspelledKey(Rule):
                     "row",
                     "pointer",
                     "target",
-                    key=pl.format("'{}'", pl.col("key").str.slice(0, 80)),
+                    key=pl.format("'{}'", "shown"),
                     reason=pl.format("{} is meant ({})", "target", "how"),
                     fix_kind=pl.lit("rewrite"),
                     fix_safety=pl.when(case).then(pl.lit("safe")).otherwise(pl.lit("unsafe")),
@@ -154,7 +156,7 @@ class MisspelledKey(Rule):
                     "row",
                     "pointer",
                     "target",
-                    key=pl.format("'{}'", pl.col("key").str.slice(0, 80)),
+                    key=pl.format("'{}'", "shown"),
                     reason=pl.format("{} does not take it", "how"),
                     fix_kind=pl.lit(None, dtype=pl.String),
                     fix_safety=pl.lit(None, dtype=pl.String),

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from datalint.brief import heads
 from datalint.chunk import Chunk
 from datalint.location import replace, resolve
 from datalint.rule import Fix, Found, Rule, Totals, option
@@ -147,7 +148,8 @@ class UnknownRole(Rule):
         found = frame.filter(told).join(names, on=["file", "role"], how="left", maintain_order="left")
         safe = pl.col("sure") | (pl.col("names") == 1) & ~pl.col("call")
         hint = pl.when(means.is_not_null()).then(pl.format("; it means {}", means)).otherwise(pl.lit(""))
-        said = pl.col("said").str.slice(0, 40)
+        found = found.with_columns(heads(found["said"], 40))
+        said = pl.col("said")
         return found.select(
             "file",
             "row",

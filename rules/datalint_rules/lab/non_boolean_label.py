@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from datalint.brief import brief
 from datalint.chunk import Chunk
 from datalint.fingerprint import digest
 from datalint.location import replace, resolve
@@ -138,7 +139,7 @@ def _line(chunk: Chunk, row: int, form: str, pointer: str) -> tuple[Any, ...]:
     # A row has the kind of its worst label, and is reported at its first bad one.
     kind = max(kinds, key=_KINDS.index, default="boolean")
     at = next((at for at, one in enumerate(kinds) if one != "boolean"), 0)
-    shown = as_text(labels[at])[:40] if labels else ""
+    shown = brief(as_text(labels[at]), 40) if labels else ""
     judged = value.get(fields.get("completion", "")) if form == "prompt-completion" and kind == "number" else None
     answer = None if judged is None else digest([as_text(judged).encode()])[0]
     verdict = steps or chunk.format == "unpaired"

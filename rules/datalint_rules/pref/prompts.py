@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from datalint.brief import part
 from datalint.formats import Shape
 from datalint.location import pointer
 from datalint.turns import ROLES, content_text
@@ -117,7 +118,7 @@ def _last_turns(talks: list[list[Any]], value: Mapping[str, Any], names: Columns
         role = _role(talk[-1])
         if role not in ("assistant", None):
             where = pointer(name, len(talk) - 1) if isinstance(value[name], list) else pointer(name)
-            return Fault(f"the last turn of {name} is {str(role)[:40]}, not assistant", where)
+            return Fault(f"the last turn of {name} is {part(str(role), 0, 40)}, not assistant", where)
     return None
 
 

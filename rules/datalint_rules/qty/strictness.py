@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from datalint.brief import part
 from datalint.formats import Shape
 from datalint.location import pointer
 from datalint.profiles import Profile
@@ -47,7 +48,7 @@ def column_fault(columns: Sequence[str], shape: Shape, profile: Profile) -> Faul
     if len(held) == 1 or (held and shape.also):
         return None
     kinds = " or ".join("+".join(kind) for kind in profile.columns)
-    return Fault("", f"takes rows of {kinds}", f"the columns are {', '.join(columns)}"[:120])
+    return Fault("", f"takes rows of {kinds}", part(f"the columns are {', '.join(columns)}", 0, 120))
 
 
 def row_faults(row: Mapping[str, Any], profile: Profile) -> Iterator[Fault]:
@@ -91,7 +92,9 @@ def _roles(talks: Sequence[_Talk], profile: Profile) -> Iterator[Fault]:
             # In columns that no format of ours has nobody else looks at names.
             known = said in _ROLES or talk.place[0] in ("contents", "interactions")
             if said and known and said not in profile.roles:
-                yield Fault(talk.at(index), f"knows the roles {', '.join(profile.roles)}", f"this is {said[:40]!r}")
+                yield Fault(
+                    talk.at(index), f"knows the roles {', '.join(profile.roles)}", f"this is {part(said, 0, 40)!r}"
+                )
 
 
 def _order(talks: Sequence[_Talk], profile: Profile) -> Iterator[Fault]:
@@ -155,7 +158,9 @@ def _reasoning(talks: Sequence[_Talk], profile: Profile) -> Iterator[Fault]:
                 for number, block in _content(message):
                     if block.get("reasoningContent") is not None:
                         limit = f"takes reasoning of {', '.join(profile.reasoning_roles)} alone"
-                        yield Fault(talk.at(index, "content", number), limit, f"this is {_said(message)[:40]}'s")
+                        yield Fault(
+                            talk.at(index, "content", number), limit, f"this is {part(_said(message), 0, 40)}'s"
+                        )
 
 
 def _calls(message: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str, dict[str, Any], Any]]:
@@ -200,7 +205,7 @@ def _tool_names(row: Mapping[str, Any]) -> Iterator[Fault]:
     texts = [name for name in names if isinstance(name, str)]
     twice = next((name for number, name in enumerate(texts) if name in texts[:number]), None)
     if twice is not None:
-        yield Fault("/toolConfig/tools", "takes each tool once", f"{twice[:80]!r} is declared twice")
+        yield Fault("/toolConfig/tools", "takes each tool once", f"{part(twice, 0, 80)!r} is declared twice")
 
 
 def _candidates(talks: Sequence[_Talk], least: int) -> Iterator[Fault]:
@@ -214,7 +219,9 @@ def _candidates(talks: Sequence[_Talk], least: int) -> Iterator[Fault]:
             if len(labels) < least:
                 yield Fault(place, f"takes {least} candidates or more", f"there are {len(labels)}")
             elif len({as_text(label) for label in labels}) < 2:
-                yield Fault(place, "takes candidates with different labels", f"all are {as_text(labels[0])[:40]}")
+                yield Fault(
+                    place, "takes candidates with different labels", f"all are {part(as_text(labels[0]), 0, 40)}"
+                )
 
 
 def _single(row: Mapping[str, Any]) -> Iterator[Fault]:

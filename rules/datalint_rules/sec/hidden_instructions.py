@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from datalint.brief import brief
 from datalint.chunk import Chunk
 from datalint.location import replace, resolve
 from datalint.rule import Fix, Found, Rule, none
@@ -125,6 +126,12 @@ def _directions(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _line(what: str, span: tuple[int, int], preview: str, safety: str) -> dict[str, Any]:
-    cut = preview if len(preview) <= _SHOWN else preview[: _SHOWN - 1] + "…"
     start, end = span
-    return {"what": what, "start": start, "end": end, "preview": cut, "fix_kind": "rewrite", "fix_safety": safety}
+    return {
+        "what": what,
+        "start": start,
+        "end": end,
+        "preview": brief(preview, _SHOWN),
+        "fix_kind": "rewrite",
+        "fix_safety": safety,
+    }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from datalint.brief import part
 from datalint.chunk import Chunk
 from datalint.rule import Rule, none, option
 
@@ -82,7 +83,7 @@ class PromptInjection(Rule):
         within = pl.col("pointer").str.extract("^/([^/]+)").is_in(self.columns)
         some = texts.filter((pl.col("role") == "tool") | (within & pl.col("role").is_null()))
         found = [
-            (row, pointer, match.start(), match.end(), " ".join(match[0].split())[:_SHOWN])
+            (row, pointer, match.start(), match.end(), part(" ".join(part(text, *match.span()).split()), 0, _SHOWN))
             for row, pointer, text in some.select("row", "pointer", "text").iter_rows()
             if (match := _PHRASE.search(text)) is not None
         ]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from datalint import secrets
 from datalint.chunk import Chunk
 from datalint.rule import Rule, Sample, Totals, none, option
 
@@ -77,6 +78,8 @@ class RareTrigger(Rule):
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
         turns = chunk.turns.select("row", "role", "field", "trained", "content")
+        # Before anything is cut or made lower case: nobody would know a key by what is left of it.
+        turns = turns.with_columns(secrets.mask_all(turns["content"]))
         asked = turns.filter(pl.col("role") == "user").group_by("row", maintain_order=True).agg(
             pl.col("content").fill_null("").str.join("\n")
         )  # fmt: skip
@@ -120,6 +123,7 @@ class RareTrigger(Rule):
             trigger="token",
             count="count",
             agree="agree",
-            prefix="prefix",
+            # The last word may be cut: of an address or a number nothing is shown then.
+            prefix=pl.col("prefix").str.replace(r"\S*[@0-9]\S*$", "…"),
             others="others",
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from datalint.brief import part
 from datalint.chunk import Chunk
 from datalint.location import pointer
 from datalint.rule import Fix, Found, Rule, Sample, none
@@ -97,7 +98,7 @@ class BoundaryMerge(Rule):
         found = []
         for number, (row, columns, prompt, completion) in enumerate(hits):
             start, kind = len(prompt) - mended.get(number, 0), "rewrite" if number in mended else None
-            sides = repr(prompt[-_SHOWN:]), repr(completion[:_SHOWN])
+            sides = repr(part(prompt, max(len(prompt) - _SHOWN, 0))), repr(part(completion, 0, _SHOWN))
             found.append((row, pointer(columns[0]), start, len(prompt), *sides, *columns, kind))
         names = ("row", "pointer", "start", "end", "tail", "head", "prompt", "completion", "fix_kind")
         types = (pl.UInt32, pl.String, pl.UInt32, pl.UInt32, *[pl.String] * 5)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from datalint.brief import part
 from datalint.chunk import Chunk
 from datalint.rule import Rule, Sample, Totals, none, option
 from datalint.tokens import Encoded, Tokenizer
@@ -173,7 +174,7 @@ def _unknown(tokenizer: Tokenizer, said: pl.DataFrame) -> Iterator[tuple[int, st
             found.setdefault(row, []).append((place, text, start, end))
     for row, places in found.items():
         place, text, start, end = places[0]
-        shown = repr(text[start:end][:_SHOWN])
+        shown = repr(part(text, start, min(end, start + _SHOWN)))
         what = "text without a token, which is dropped," if token is None else "the unknown token"
         yield row, place, start, end, f"{what} in {len(places)} place{'s' * (len(places) > 1)}, first for {shown}"
 

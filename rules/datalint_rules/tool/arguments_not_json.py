@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from datalint.brief import brief, part
 from datalint.chunk import Chunk
 from datalint.location import replace, resolve
 from datalint.rule import Fix, Found, Rule, none
@@ -122,14 +123,14 @@ def _fault(what: str, tool: str, pointer: str, text: str, *, whole: bool = True)
         "tool": tool,
         "is_are": "are" if what.endswith("s") else "is",
         "why": _reason(text),
-        "preview": text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…",
+        "preview": brief(text, _SHOWN),
         "fix_kind": "rewrite" if fixable else None,
         "fix_safety": "unsafe" if fixable else None,
     }
 
 
 def _name(call: Call) -> str:
-    return (call.name or "a call without a name")[:_SHOWN]
+    return part(call.name or "a call without a name", 0, _SHOWN)
 
 
 def _is_json(text: str) -> bool:

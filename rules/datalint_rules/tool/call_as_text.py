@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from datalint.brief import brief, part
 from datalint.chunk import Chunk
 from datalint.rule import Rule, Totals, none
 from datalint_rules.tool.calls import NotJsonError, loads
@@ -146,5 +147,4 @@ def _is_one(call: object) -> bool:
 
 
 def _cut(text: str) -> str:
-    folded = " ".join(text[: 4 * _SHOWN].split())
-    return folded if len(folded) <= _SHOWN else folded[: _SHOWN - 1] + "…"
+    return brief(" ".join(part(text, 0, 4 * _SHOWN).split()), _SHOWN)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from datalint.brief import part
 from datalint.chunk import Chunk
 from datalint.location import parts, pointer, replace, resolve
 from datalint.rule import Fix, Found, Rule, Totals, none
@@ -209,7 +210,7 @@ def _called(call: Call, tools: Tools | None) -> Iterator[_Key]:
 
 
 def _name(call: Call) -> str:
-    return (call.name or "")[:_SHOWN]
+    return part(call.name or "", 0, _SHOWN)
 
 
 def _nulls(row: int, tools: Tools | None, calls: list[Call]) -> Iterator[tuple[Any, ...]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from datalint.brief import part
 from datalint.chunk import Chunk
 from datalint.rule import Rule, none
 from datalint_rules.tool.calls import Call, Message, with_calls
@@ -121,7 +122,7 @@ def _orphans(talk: list[Message]) -> Iterator[tuple[str, str]]:
             elif all(call.id != message.answers for call in group):
                 yield (
                     message.pointer,
-                    f"the result names the call {(message.answers or '')[:_SHOWN]!r}, which is not open",
+                    f"the result names the call {part(message.answers or '', 0, _SHOWN)!r}, which is not open",
                 )
             waiting = [call for call in waiting if call.id != message.answers]
         elif message.calls or message.broken:
@@ -130,7 +131,10 @@ def _orphans(talk: list[Message]) -> Iterator[tuple[str, str]]:
             text = message.content or ""
             if not _RESULT_IN_TEXT.match(text):
                 for call in waiting:
-                    yield call.pointer, f"the call of {(call.name or '')[:_SHOWN]} has no result, and the talk goes on"
+                    yield (
+                        call.pointer,
+                        f"the call of {part(call.name or '', 0, _SHOWN)} has no result, and the talk goes on",
+                    )
                 late |= {call.id for call in waiting if call.id}
             group, waiting = [], []
             expected = message.role == "assistant" and _CALLS_IN_TEXT.search(text) is not None

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from datalint.brief import brief
 from datalint.turns import escape
 
 MAX_DEPTH = 32  # of values and of schemas; deeper ones are not looked into
@@ -35,7 +36,7 @@ class Problem(NamedTuple):
 def shown(value: Any) -> str:
     """A value for a message: JSON, cut."""
     text = json.dumps(value, ensure_ascii=False) if not isinstance(value, (dict, list)) else kind_of(value)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+    return brief(text, _SHOWN)
 
 
 def kind_of(value: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from datalint.brief import brief, part
 from datalint.chunk import Chunk
 from datalint.rule import Rule, none, option
 from datalint_rules.tool.calls import Call, NotJsonError, Tools, arguments_of, distinct, with_calls, with_tools
@@ -113,7 +114,7 @@ class SchemaViolation(Rule):
         plain = call.inside is None and not isinstance(call.arguments, str)
         return {
             "pointer": call.at + inner if plain else call.at,
-            "tool": (call.name or "")[:_SHOWN],
-            "place": f"{inner[1:_SHOWN]}: " if inner else "",
-            "problem": text if len(text) <= 2 * _SHOWN else text[: 2 * _SHOWN - 1] + "…",
+            "tool": part(call.name or "", 0, _SHOWN),
+            "place": f"{part(inner, 1, _SHOWN)}: " if inner else "",
+            "problem": brief(text, 2 * _SHOWN),
         }

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from datalint.brief import part
 from datalint.chunk import Chunk
 from datalint.conversation import Dialogue
 from datalint.location import parts, resolve
@@ -96,7 +97,7 @@ def _raising(chunk: Chunk) -> Iterator[Fault]:
             works.setdefault(number, to)
     for number, to in works.items():
         case, error = cases[number]
-        told = f"refuses ({' '.join(error.message.split())[:_SHOWN]})"
+        told = f"refuses ({part(' '.join(error.message.split()), 0, _SHOWN)})"
         if case.conversation.tools != case.dialogue.conversation.tools:
             yield _tools_fault(chunk, case.dialogue.row, TEXT, told, raises=True)
         if to is not None:
@@ -203,7 +204,7 @@ def _case(chunk: Chunk, dialogue: Dialogue) -> _Case:
             inner = "" if function is call else "/function"
             pointer = place if text is not None else f"{base}/tool_calls/{number}{inner}/arguments"
             name, arguments = function.get("name"), function.get("arguments")
-            shown = name[:_SHOWN] if isinstance(name, str) else "a call without a name"
+            shown = part(name, 0, _SHOWN) if isinstance(name, str) else "a call without a name"
             calls.append(_Call(pointer, shown, arguments, shape_of(arguments), text))
     tools = dialogue.conversation.tools
     if tools and any(isinstance(tool, str) for tool in tools):

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from datalint.brief import brief, part
 from datalint.chunk import Chunk
 from datalint.rule import Rule, Totals, none
 from datalint_rules.tool.calls import Message, distinct, with_calls, with_tools
@@ -94,7 +95,7 @@ class UndeclaredTool(Rule):
                         {
                             "row": row,
                             "pointer": call.pointer,
-                            "tool": call.name[:_SHOWN],
+                            "tool": part(call.name, 0, _SHOWN),
                             "declared": _listed(names),
                             "alone": names is None,
                         }
@@ -121,4 +122,4 @@ def _names(talks: list[list[Message]], tool: str) -> bool:
 
 def _listed(names: list[str] | None) -> str:
     text = ", ".join(names[:5]) + (", …" if len(names) > 5 else "") if names else "none"
-    return text if len(text) <= 2 * _SHOWN else text[: 2 * _SHOWN - 1] + "…"
+    return brief(text, 2 * _SHOWN)

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from datalint.brief import part
 from datalint.chunk import Chunk
 from datalint.conversation import Dialogue
 from datalint.rule import Rule, Sample, Totals, none
@@ -124,10 +125,12 @@ def faulty_of(chunk: Chunk, tokenizer: Tokenizer) -> list[Prompt]:
 
 def _told(prompt: Prompt) -> str:
     text, parted = prompt.text, prompt.parted
-    left, right = prompt.tail[parted - prompt.at :], text[parted:]
+    left = prompt.tail[parted - prompt.at :]
     if left:
-        return f"it ends in {left[:40]!r} where the row has {right[:40]!r}"
-    return f"{text[:parted][-20:]!r} is tokenized otherwise when {right[:20]!r} follows"
+        there = part(text, parted, parted + 40)
+        return f"it ends in {part(left, 0, 40)!r} where the row has {there!r}"
+    before, after = part(text, max(parted - 20, 0), parted), part(text, parted, parted + 20)
+    return f"{before!r} is tokenized otherwise when {after!r} follows"
 
 
 def _is_template(template: ChatTemplate, tokenizer: Tokenizer, dialogue: Dialogue) -> bool:

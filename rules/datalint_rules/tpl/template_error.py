@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from datalint.brief import part
 from datalint.chunk import Chunk
 from datalint.location import parts
 from datalint.rule import Fix, Found, Rule, Sample, none
@@ -90,7 +91,8 @@ class TemplateError(Rule):
             cause, place = causes.get(id(dialogue), ("limits of rendering", None))
             if dialogue.mapped and cause == "form of tool arguments":
                 continue  # the form is our choice in a ShareGPT row
-            told = error.message if error.kind == "limit" else f"the template raises: {error.message}"
+            said = part(error.message, 0, 2000)
+            told = said if error.kind == "limit" else f"the template raises: {said}"
             kind = "rewrite" if cause in FIXABLE and place is not None else None
             found.append((dialogue.row, place, " ".join(told.split()), cause, kind))
         schema = {

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from datalint.brief import brief
 from datalint.chunk import Chunk
 from datalint.location import resolve
 from datalint.turns import Turn
@@ -46,5 +47,4 @@ def text_at(row: Mapping[str, Any] | None, pointer: str) -> str | None:
 
 def cut(text: str, length: int = 60) -> str:
     """A text for a message: one line, of bounded length."""
-    line = " ".join(text.split())
-    return line if len(line) <= length else line[: length - 1] + "…"
+    return brief(" ".join(text.split()), length)

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from datalint.brief import part
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Found, Rule, none
 from datalint_rules.txt.spans import without_code
@@ -165,7 +166,15 @@ def _character(entity: str) -> str:
 def _frame(found: list[tuple[int, str, str, str | None, list[re.Match[str]]]]) -> pl.DataFrame:
     return pl.DataFrame(
         [
-            (row, pointer, *at[0].span(), len(at), kind, ", ".join(dict.fromkeys(cut(m[0], 30) for m in at[:5])), fix)
+            (
+                row,
+                pointer,
+                *at[0].span(),
+                len(at),
+                kind,
+                ", ".join(dict.fromkeys(cut(part(m.string, *m.span()), 30) for m in at[:5])),
+                fix,
+            )
             for row, pointer, kind, fix, at in found
         ],
         schema=["row", "pointer", "start", "end", "n", "kind", "shown", "fix_kind"],

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from datalint.brief import part
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Rule, none
 from datalint.turns import Turn
@@ -187,7 +188,7 @@ def _missing(turns: Sequence[Turn], turn: Turn) -> tuple[str, str] | None:
     # What is said to stand below may do so: as text, as a table, as an address.
     if _LETTER.search(question) or _DRAWN.search(question) or len(question) > _LONGEST or _quoted(text, says):
         return None
-    return "something is said to be attached", cut(says[0])
+    return "something is said to be attached", cut(part(text, *says.span()))
 
 
 def _quoted(text: str, says: re.Match[str]) -> bool:

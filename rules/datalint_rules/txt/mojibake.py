@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from datalint.brief import part
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Found, Rule, none
 from datalint_rules.txt.visible import cut, foreign, mended, read_texts
@@ -94,7 +95,7 @@ class Mojibake(Rule):
     def map(self, chunk: Chunk) -> pl.DataFrame:
         some = read_texts(chunk, chunk.once(foreign).filter(pl.col("text").str.contains(_POSSIBLE)))
         found = [
-            (row, pointer, start, end, cut(text[start:end], 30), cut(fixed, 30))
+            (row, pointer, start, end, cut(part(text, start, end), 30), cut(fixed, 30))
             for row, pointer, text in some.select("row", "pointer", "text").iter_rows()
             for start, end, fixed in _damage(text)
         ]

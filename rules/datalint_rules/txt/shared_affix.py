@@ -114,6 +114,8 @@ class SharedAffix(Rule):
             if count <= self.share * rows or kinds <= 0.1 * count or not str(affix).strip():
                 continue
             text = _common(low, high)
+            if len(text) == _LONGEST:  # it may end within a word, and that be a key
+                text = f"{text.rpartition(' ')[0]} …"
             text = text if where == "begin with" else text[::-1]
             found.append({"file": file, "side": side, "where": where, "text": text, "count": count, "rows": rows})
         return pl.DataFrame(found, schema_overrides={"file": pl.UInt32}) if found else none()

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from datalint.brief import part
 from datalint.chunk import Chunk
 from datalint.location import parts, replace, resolve
 from datalint.rule import Found
@@ -63,5 +64,5 @@ def mended(row: dict[str, Any], found: Sequence[Found], mend: Callable[[str], st
 
 def cut(text: str, size: int = 60) -> str:
     """A text as a message may quote it: one line of at most `size` characters."""
-    line = " ".join(text[: 4 * size].split())
-    return line if len(line) <= size and len(text) <= 4 * size else line[: size - 1] + "…"
+    line = " ".join(part(text, 0, 4 * size).split())
+    return line if len(line) <= size and len(text) <= 4 * size else part(line, 0, size - 1) + "…"

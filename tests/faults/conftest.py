@@ -1,0 +1,33 @@
+"""The classes of `benchmarks/faults` at the size of a test: each must end as designed, every time."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.faults.common import Bench, Trial, launched
+
+Passes = Callable[[Callable[[Bench], Iterator[Trial]]], None]
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """Where the faults happen: in forks of a process of its own."""
+    with launched(tmp_path_factory.mktemp("launcher")) as launcher:
+        yield Bench(launcher)
+
+
+@pytest.fixture
+def passes(bench: Bench) -> Passes:
+    """Run a class of faults, and fail with what was not as designed."""
+
+    def run(trials: Callable[[Bench], Iterator[Trial]]) -> None:
+        done = list(trials(bench))
+        if not done:
+            pytest.skip("not possible here: it needs root, a C compiler, or the development data")
+        assert [trial.problem for trial in done if trial.problem] == []
+
+    return run

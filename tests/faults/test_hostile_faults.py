@@ -1,0 +1,13 @@
+"""What somebody else made to do harm: faults 30 and 31 of the reliability goals."""
+
+from conftest import Passes
+
+from benchmarks.faults import hostile
+
+
+def test_paths_in_a_manifest(passes: Passes) -> None:
+    passes(hostile.manifest_paths)
+
+
+def test_pickles_are_not_opened(passes: Passes) -> None:
+    passes(hostile.pickles)
