@@ -11,6 +11,7 @@ The lines of a file stand together, in the order of its records.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,16 +112,33 @@ def packed_rows(batch: "pa.RecordBatch", rows: list[int]) -> bytes:
 
 
 def unpacked_rows(raw: bytes) -> "tuple[list[int], pa.RecordBatch]":
-    """The inverse of packed_rows."""
+    """The inverse of packed_rows. Raises ValueError or an ArrowException for bytes that are no such."""
     import pyarrow as pa
 
-    with pa.ipc.open_stream(raw) as stream:
+    with _readable(), pa.ipc.open_stream(raw) as stream:
         batch = stream.read_next_batch()
     for column in batch.columns:
         # Somebody may have made these bytes. That text is UTF-8 is not asked: such rows are kept here for not being it.
         column.view(_as_bytes(column.type)).validate(full=True)
     metadata: Mapping[bytes, bytes] = batch.schema.metadata or {}
     return msgspec.json.decode(metadata[_ROWS], type=list[int]), batch
+
+
+def unpacked_schema(raw: bytes) -> "pa.Schema":
+    """The schema of a Parquet input. Raises ValueError or an ArrowException for bytes that are none."""
+    import pyarrow as pa
+
+    with _readable():
+        return pa.ipc.read_schema(pa.py_buffer(raw))
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """pyarrow calls it a fault of the disk if bytes in memory are no Arrow."""
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(str(error)) from error
 
 
 def _as_bytes(kind: "pa.DataType") -> "pa.DataType":

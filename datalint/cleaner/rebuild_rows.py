@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from datalint.cleaner.arrow import cells_of, rows_of
 from datalint.cleaner.kept import Notes, written_batches
 from datalint.cleaner.manifest import FileEntry
-from datalint.cleaner.originals import unpacked_rows
+from datalint.cleaner.originals import unpacked_rows, unpacked_schema
 from datalint.cleaner.passing import alike
 from datalint.cleaner.survey import row_digest
 from datalint.cleaner.tables import Writer
@@ -34,7 +34,7 @@ def write_rows(entries: Sequence[FileEntry], folder: Path, path: Path, notes: No
     first = next(originals, None)
     if first is None or first[1] != "schema":
         raise InputError(f"{folder}: the schema of {entry.input} is missing; the folder was changed")
-    schema = pa.ipc.read_schema(pa.py_buffer(first[2]))
+    schema = unpacked_schema(first[2])
     writer = Writer(path, schema) if entry.container == "parquet" else ArrowFile(path, schema, entry.container)
     try:
         rows = _Rows(written_batches(folder, entries), schema, writer, f"{folder}: {entry.input}")

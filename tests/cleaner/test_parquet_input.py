@@ -134,6 +134,32 @@ def test_a_damaged_file_keeps_its_readable_rows_and_comes_back_whole(tmp_path: P
     assert (tmp_path / "back/train.parquet").read_bytes() == raw
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_arrow_files_become_parquet_and_come_back_as_they_were(tmp_path: Path, stream: bool) -> None:
+    data = pa.concat_tables([table().drop_columns(["kind", "messages"])] * 3)
+    new = pa.ipc.new_stream if stream else pa.ipc.new_file
+    with pa.OSFile(str(tmp_path / "train.arrow"), "wb") as sink, new(sink, data.schema) as writer:
+        writer.write_table(data, max_chunksize=2)
+    result = datalint.clean(tmp_path / "train.arrow", out=tmp_path / "out", isolated=True, select=["DUP001"])
+    assert (result.files[0].output, result.files[0].rebuild) == ("train.parquet", "rows")
+    assert result.rows_removed > 0
+    restore(tmp_path / "out", out=tmp_path / "back")
+    with pa.OSFile(str(tmp_path / "back/train.arrow")) as source:
+        back = (pa.ipc.open_stream if stream else pa.ipc.open_file)(source).read_all()
+    assert same_rows(back.drop_columns(["deep"]), data.drop_columns(["deep"]))
+    assert back.column("deep").to_pylist() == data.column("deep").to_pylist()
+
+
+def test_an_arrow_file_with_dictionaries_is_kept_whole(tmp_path: Path) -> None:
+    data = table().select(["kind", "small"])
+    with pa.OSFile(str(tmp_path / "train.arrow"), "wb") as sink, pa.ipc.new_file(sink, data.schema) as writer:
+        writer.write_table(data)
+    result = datalint.clean(tmp_path / "train.arrow", out=tmp_path / "out", isolated=True, select=["DUP001"])
+    assert result.files[0].rebuild == "file"
+    restore(tmp_path / "out", out=tmp_path / "back")
+    assert (tmp_path / "back/train.arrow").read_bytes() == (tmp_path / "train.arrow").read_bytes()
+
+
 @pytest.mark.parametrize("rows", [0, 1])
 def test_small_files(tmp_path: Path, rows: int) -> None:
     data = table().slice(0, rows)

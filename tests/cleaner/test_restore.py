@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from cleaner_helpers import contents, lines, rows_in
+from cleaner_helpers import contents, lines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +25,7 @@ ROWS = [{"prompt": f"p{i}", "completion": f"c{i}"} for i in range(20)]
 @pytest.fixture
 def done(tmp_path: Path) -> Path:
     """The output of a clean."""
-    (tmp_path / "train.jsonl").write_text(lines(*ROWS, ROWS[0], "broken"))
+    (tmp_path / "train.jsonl").write_text(lines(*ROWS, ROWS[0], "broken", '{"prompt" :"x"}'))
     datalint.clean(tmp_path / "train.jsonl", out=tmp_path / "out", isolated=True, select=["DUP001"])
     return tmp_path / "out"
 
@@ -52,7 +52,7 @@ def sign(folder: Path) -> None:
 def test_it_says_what_is_identical(done: Path, tmp_path: Path) -> None:
     result = restore(done, out=tmp_path / "back")
     (file,) = result.files
-    assert (file.path, file.rows, file.proof) == (tmp_path / "back/train.jsonl", 22, "identical (sha256)")
+    assert (file.path, file.rows, file.proof) == (tmp_path / "back/train.jsonl", 23, "identical (sha256)")
     assert file.path.read_bytes() == (tmp_path / "train.jsonl").read_bytes()
     with pytest.raises(OutputError, match="there already"):
         restore(done, out=tmp_path / "back")
@@ -248,9 +248,8 @@ def test_a_manifest_that_says_anything_restores_the_inputs_or_nothing(folder: Pa
     try:
         path.write_text(json.dumps(manifest))
         done = restore(folder / "out", out=home / "back")
-    except DatalintError as error:
-        assert "\n" not in str(error)
-        assert not os.listdir(home)
+    except DatalintError:
+        assert not list(home.iterdir())
     else:
         assert [one.name for one in home.iterdir()] == ["back"]
         originals = {one.name: one.read_bytes() for one in (folder / "in").iterdir()}
@@ -310,7 +309,7 @@ def test_names_of_the_manifest_are_printed_harmlessly(datalint: Any, done: Path,
 
 
 def test_counts_that_were_changed_are_found_out(done: Path, tmp_path: Path) -> None:
-    for number, rows in enumerate((21, 23, 10**6)):
+    for number, rows in enumerate((22, 24, 10**6)):
         shutil.copytree(done, tmp_path / f"copy{number}")
         edit(tmp_path / f"copy{number}", rows_in=rows)
         with pytest.raises(InputError):

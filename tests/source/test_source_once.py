@@ -99,7 +99,7 @@ def test_a_stream_that_is_named_twice_is_read_once(stdin, pipe) -> None:
     assert file.split == "eval"
     stdin(ROWS)
     with pytest.raises(UsageError, match="-: named as train and as eval"):
-        discover(train=["-"], eval=["-"])
+        discover([], train=["-"], eval=["-"])
     path = pipe("rows", ROWS)
     assert len(discover([path, path])) == 1
 

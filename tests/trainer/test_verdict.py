@@ -1,9 +1,11 @@
 # ruff: noqa: N806 -- R, C, P, Q and D are the protocol's names
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
-from datalint_trainer.verdict import Comparison, Interval, Spread, compare, holm, mean_variance, shortage
+from datalint_trainer.verdict import Comparison, Interval, Spread, adjusted, compare, holm, mean_variance, shortage
 
 SEEDS = [j % 3 for j in range(9)]
 
@@ -88,3 +90,27 @@ def test_too_little_to_judge_by():
     assert shortage(truth[:199], np.arange(199), range(3), names) == "199 distinct eval rows; a verdict needs 200"
     assert shortage(truth, np.arange(240), range(5), names) == "fewer than 5 distinct eval rows for e"
     assert shortage(truth, np.arange(240), range(8), names) == "fewer than 5 distinct eval rows for e, f, g and 1 more"
+
+
+def test_the_chance_of_an_interval_is_that_of_its_distance_from_zero():
+    spread = Spread(0.01, 9, 3)
+    touching = spread.versus_raw(1.0, (1 / spread.factor(0.05)) ** 2 - 0.01)
+    assert touching.low == pytest.approx(0)
+    assert spread.chance(touching) == pytest.approx(0.05)
+    assert spread.chance(Interval(0.0, 0.0, 0.0)) == 1.0
+    assert spread.chance(Interval(0.0, -1.0, 1.0)) == 1.0
+    few = Spread(0.01, 4, 2)
+    assert few.chance(few.versus_raw(1.0, 0.1)) > spread.chance(spread.versus_raw(1.0, 0.1))
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_makes_no_chance_smaller_and_keeps_their_order(chances):
+    found = adjusted(chances)
+    assert all(old <= new <= 1 for old, new in zip(chances, found, strict=True))
+    assert [x for _, x in sorted(zip(chances, found, strict=True))] == sorted(found)
+    assert min(found) == pytest.approx(min(1.0, len(chances) * min(chances)))
+
+
+def test_holm_steps_down():
+    assert adjusted([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
