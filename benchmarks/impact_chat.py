@@ -5,8 +5,8 @@
 DATA holds reasoning/gsm8k, instruct/gpteacher and instruct/dolly; of the first two only rows that the embedded model
 has never seen are used. A null trial "cleans" by dropping random rows, so that every verdict but "no measurable
 difference" is false. All drops of a cell share the models: each is the cleaning once and a placebo in the trials of
-the others, so that nine drops on two seeds and two raw models, 20 fits, are nine trials instead of two. Trials of a cell
-are therefore not independent, and the interval of the rate is shown for cells as well as for trials. A power trial
+the others, so that nine drops on two seeds and two raw models, 20 fits, are nine trials instead of two. Trials of a
+cell are therefore not independent, and the interval of the rate is shown for cells as well as for trials. A power trial
 plants faults and removes exactly those, with arms of its own, as a user's run has them.
 """
 

@@ -1,12 +1,13 @@
-"""What reading costs: datalint beside a plain pass over the bytes and beside other JSON readers, and container by container.
+"""What reading costs: datalint beside a plain pass over the bytes and beside other JSON readers, by container.
 
     python benchmarks/read.py [--megabytes 100] [--runs 3] [--only datalint,orjson]
 
 Rows are chats made of a fixed list of words, the same on every machine: long ones of about 1.8 kB, short ones of about
 0.28 kB. The plain pass reads the bytes in blocks of 256 KiB and counts line feeds. Every contender runs in a process of
-its own, in turn; imports and one small file come before the clock starts, the garbage collector is off for all. Given is
-the median of the runs in CPU seconds (user and system, all threads) for each GB of JSON Lines, and that as a ratio to the
-plain pass. `rows` are those that a contender delivered: not all refuse what is no JSON. What is not installed is left out.
+its own, in turn; imports and one small file come before the clock starts, the garbage collector is off for all.
+Given is the median of the runs in CPU seconds (user and system, all threads) for each GB of JSON Lines, and that as a
+ratio to the plain pass. `rows` are those that a contender delivered: not all refuse what is no JSON. What is not
+installed is left out.
 """
 
 import argparse
@@ -29,7 +30,88 @@ Reader = Callable[[Path], int]
 
 SIZES = {"long": 1800, "short": 280}
 BAD = (b'{"messages": [}', b'{"messages": "\xff"}', b'{"id": 1, "id": 2}', b'{"text": "\\ud83d"}', b"{'text': 1}")
-WORDS = ["the", "of", "and", "a", "to", "in", "is", "you", "that", "it", "he", "was", "for", "on", "are", "as", "with", "his", "they", "I", "at", "be", "this", "have", "from", "or", "one", "had", "by", "word", "but", "not", "what", "all", "were", "we", "when", "your", "can", "said", "there", "use", "an", "each", "which", "she", "do", "how", "their", "if", "will", "up", "other", "about", "out", "many", "then", "them", "these", "so", "some", "her", "would", "make", "like", "him", "into", "time", "has", "look", "two", "more", "write", "go", "see", "number", "no", "way", "could", "people"]
+WORDS = [
+    "the",
+    "of",
+    "and",
+    "a",
+    "to",
+    "in",
+    "is",
+    "you",
+    "that",
+    "it",
+    "he",
+    "was",
+    "for",
+    "on",
+    "are",
+    "as",
+    "with",
+    "his",
+    "they",
+    "I",
+    "at",
+    "be",
+    "this",
+    "have",
+    "from",
+    "or",
+    "one",
+    "had",
+    "by",
+    "word",
+    "but",
+    "not",
+    "what",
+    "all",
+    "were",
+    "we",
+    "when",
+    "your",
+    "can",
+    "said",
+    "there",
+    "use",
+    "an",
+    "each",
+    "which",
+    "she",
+    "do",
+    "how",
+    "their",
+    "if",
+    "will",
+    "up",
+    "other",
+    "about",
+    "out",
+    "many",
+    "then",
+    "them",
+    "these",
+    "so",
+    "some",
+    "her",
+    "would",
+    "make",
+    "like",
+    "him",
+    "into",
+    "time",
+    "has",
+    "look",
+    "two",
+    "more",
+    "write",
+    "go",
+    "see",
+    "number",
+    "no",
+    "way",
+    "could",
+    "people",
+]
 
 
 def rows_of(kind: str, megabytes: float) -> Iterator[dict[str, list[dict[str, str]]]]:
@@ -127,7 +209,7 @@ CONTENDERS: dict[str, tuple[str, Callable[[], Reader]]] = {
 
 
 def write_all(folder: Path, megabytes: float) -> dict[str, list[Path]]:
-    """The files of each table: the JSON Lines of both lengths, with and without bad rows; one length in every container."""
+    """The files of each table: JSON Lines of both lengths, with and without bad rows; one length in every container."""
     lines = {}
     for kind in SIZES:
         rows = [json.dumps(row, ensure_ascii=False).encode() for row in rows_of(kind, megabytes)]

@@ -29,9 +29,7 @@ def survived(bench: Bench) -> Iterator[Trial]:
             (folder / f"{number:06}" / case.name).write_bytes(case.data)
         limits = {"AS": LIMIT}
         how = ("clean", RULES)
-        found = bench.each(
-            "benchmarks.faults.probe:probe", folder, *how, cwd=folder, items=len(cases), limits=limits
-        )
+        found = bench.each("benchmarks.faults.probe:probe", folder, *how, cwd=folder, items=len(cases), limits=limits)
         for number, (case, seen) in enumerate(zip(cases, found, strict=True)):
             told = Case(case.kind, case.name, case.data, more=True)
             problem = judged(told, seen)
@@ -75,7 +73,7 @@ def strict_json(bench: Bench) -> Iterator[Trial]:
 
 
 def csv_spectrum(bench: Bench) -> Iterator[Trial]:
-    """Parsed as their JSON says. (Two of those differ from the files in other things: a phone number, a carriage return.)"""
+    """Parsed as their JSON says. (Two of those differ from the files in a phone number, a carriage return.)"""
 
     def cases() -> Iterator[Case]:
         for path in sorted((HERE / "csv-spectrum" / "csvs").glob("*.csv")):
@@ -145,7 +143,7 @@ def charsets(bench: Bench) -> Iterator[Trial]:
 
 def _expected(data: bytes, encoding: str, rows: list[Any]) -> tuple[Iterable[Any], list[Any]]:
     if encoding.startswith("utf"):
-        return ([] if encoding == "utf-8" else [("FMT002", 1)]), rows
+        return ([] if encoding in ("utf-8", "utf_8") else [("FMT002", 1)]), rows
     seen: list[Any] = []
     for line in data.split(b"\n")[:-1]:
         try:

@@ -33,15 +33,6 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Fault:
-    """A class of faults; `number` is its place in the list of the reliability goals."""
-
-    number: str
-    title: str
-    trials: "Callable[[Bench], Iterator[Trial]]"
-
-
-@dataclass(frozen=True)
 class Done:
     """How a run ended: its exit code (negative: the signal that killed it), what it said, what it used."""
 
@@ -96,6 +87,7 @@ class Running:
         for stream in self.streams:
             os.close(stream)
         end = self.launcher.ask({"wait": self.pid})
+        self.launcher.cpu += end["cpu"]
         out, err = (texts[stream].decode("utf-8", "replace") for stream in self.streams)
         err += "Traceback: none, it hung" if hangs else ""
         return Done(end["code"], out, err, end["cpu"], end["peak"], time.monotonic() - self.began)
@@ -108,6 +100,7 @@ class Launcher:
     injects: bool  # whether writes can be made to fail one by one
     _process: "subprocess.Popen[bytes]"
     _line: socket.socket
+    cpu: float = 0.0  # seconds of all runs
 
     def start(
         self,
@@ -215,6 +208,20 @@ class Bench:
             if done < items and (end.code or not lines):
                 yield {"died": f"exit code {end.code} {end.err.strip()[-300:]}"}
                 done += 1
+
+
+Trials = Callable[[Bench], Iterator[Trial]]
+Passes = Callable[[Trials], None]
+"""What a test does with trials: it runs them and fails with what was not as designed."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A class of faults; `number` is its place in the list of the reliability goals, 0 if it is not there."""
+
+    number: str
+    title: str
+    trials: Trials
 
 
 def contents(folder: Path) -> dict[str, bytes]:

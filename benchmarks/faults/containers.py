@@ -172,8 +172,9 @@ def wrong_ending(bench: Bench) -> Iterator[Trial]:
                     continue  # a line of CSV is a bad line of JSON, and the user said JSON
                 told = [] if ending in (kind, "txt", "data") else [("FMT014", None)]
                 if (kind, ending) == ("csv", "parquet"):  # anything but JSON may be a Parquet file that is damaged
-                    told, values = [("FMT015", None)], []
-                yield Case(f"named .{ending}", f"train.{ending}", data, told, values, more=True)
+                    told = [("FMT015", None)]
+                seen = [] if told and told[0][0] == "FMT015" else values
+                yield Case(f"named .{ending}", f"train.{ending}", data, told, seen, more=True)
             if kind != "parquet":
                 plain, packed = f"train.{kind}", f"train.{kind}.gz"
                 yield Case("gzip without .gz", plain, gzip.compress(data, mtime=0), [("FMT014", None)], values)

@@ -1,4 +1,4 @@
-"""Disks that are full, slow to say so, or may not be written: one line, exit code 2, and what was there is as it was."""
+"""Disks that are full, slow to say so, or may not be written: one line, exit code 2, nothing changed."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.faults.common import Bench, Done, Trial, contents, lines
-from benchmarks.faults.ending import Job, clean_job, fix_job, rows
+from benchmarks.faults.ending import Job, clean_job, rows
 
 NOBODY = 65534
 

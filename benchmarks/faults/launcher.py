@@ -1,4 +1,4 @@
-"""A process that has datalint loaded and forks a child for each run: a run costs what it does, not what Python's start does.
+"""A process that has datalint loaded and forks a child for each run: a run costs what it does, not Python's start.
 
     python -m benchmarks.faults.launcher SOCKET
 

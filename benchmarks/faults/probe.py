@@ -1,4 +1,4 @@
-"""What datalint makes of files: what it finds, what rows it reads, and whether `clean` and `restore` give the bytes back.
+"""What datalint makes of files: what it finds, what it reads, and whether `clean` and `restore` give the bytes back.
 
 `probe` runs in a child of the launcher, because a file may bring down whoever reads it.
 """

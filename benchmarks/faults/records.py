@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 def good(draw: random.Random, number: int) -> Row:
     """A row without a fault."""
-    words = draw.choices(["why", "é", "日本", "a \"quote\"", "1 / 2", "x" * 40, "line\nbreak", "\u2028"], k=3)
+    words = draw.choices(["why", "é", "日本", 'a "quote"', "1 / 2", "x" * 40, "line\nbreak", "\u2028"], k=3)
     return {"prompt": f"{number} {' '.join(words)}", "completion": f"answer {number}", "unused": {"n": [number]}}
 
 

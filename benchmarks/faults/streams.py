@@ -79,8 +79,8 @@ def broken_pipe(bench: Bench) -> Iterator[Trial]:
                 done = _unheard(bench, folder, args, kind)
                 problem = done.problem(code) or ("pipe" in done.err.lower() and f"said {done.err.strip()!r}") or ""
                 yield Trial(kind, problem and f"{' '.join(args)}: {problem}")
-            if os.path.exists("/dev/full"):
-                with open("/dev/full", "wb") as full:
+            if Path("/dev/full").exists():
+                with Path("/dev/full").open("wb") as full:
                     done = bench.run(*args, cwd=folder, stdout=full.fileno())
                 problem = done.problem(2) or ("" if "standard output" in done.err else f"said {done.err.strip()!r}")
                 yield Trial("full", problem and f"{' '.join(args)}: {problem}")

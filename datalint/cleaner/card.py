@@ -4,7 +4,6 @@ Its `configs` name the data files alone, so that `load_dataset(DIR)` leaves remo
 """
 
 import glob
-import html
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -14,9 +13,12 @@ from itertools import groupby
 from typing import Any
 
 from datalint.cleaner.manifest import Counts, FileEntry, Manifest
+from datalint.report.escape import visible
 
 _SPLITS = ("train", "validation", "test")
 _SHARD = re.compile(r"-\d{5,}(-of-\d{5,}\.\w+)$")
+# What is left of Markdown between letters, digits and " -_./": emphasis, and addresses that become links.
+_LIVE = re.compile(r"(?<![^\W_])_|_(?![^\W_])|(?<=www)\.", re.IGNORECASE)
 _TEST = re.compile(r"(?:^|[-._ 0-9/])(?:test|testing)(?=$|[-._ 0-9/])")
 
 
@@ -75,9 +77,9 @@ def write_card(manifest: Manifest, tables: Mapping[str, Table], rules: Sequence[
 
 
 def code(text: str) -> str:
-    """Any text as code in a Markdown table. File names are content: they may hold anything."""
-    shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
-    return f"<code>{html.escape(shown).replace('|', '&#124;').replace('`', '&#96;').replace('[', '&#91;')}</code>"
+    """Any text as code in a Markdown table. File names are content: no mark-up is made of them, and no link."""
+    plain = "".join(char if char.isalnum() or char in " -_./" else f"&#{ord(char)};" for char in visible(text))
+    return f"<code>{_LIVE.sub(lambda found: f'&#{ord(found[0])};', plain)}</code>"
 
 
 def _row(name: str, split: str, counts: FileEntry | Counts) -> str:
@@ -118,7 +120,8 @@ def _configs(files: Sequence[FileEntry], tables: Mapping[str, Table]) -> list[st
 def _yaml(value: Any) -> str:
     """JSON is YAML, but for characters that YAML wants escaped and the pairs in which JSON escapes them."""
     text = json.dumps(value, ensure_ascii=False)
-    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
+    # Whoever prints the card in CI shall run no `##[command]`.
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in text).replace("##", "#\\u0023")
 
 
 def _patterns(some: Sequence[FileEntry], files: Sequence[FileEntry]) -> list[str]:

@@ -35,9 +35,9 @@ class _Raw(io.FileIO):
     def __init__(self, handle: int) -> None:
         super().__init__(handle, "wb", closefd=False)
 
-    def write(self, data: Any) -> int | None:
+    def write(self, data: Any) -> int:
         try:
-            return super().write(data)
+            return super().write(data) or 0
         except OSError as error:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())

@@ -1,8 +1,8 @@
 """Arrow IPC: streams (what `save_to_disk` of Hugging Face `datasets` writes) and files (also Feather, version 2).
 
 https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc
-An IPC reader takes offsets and sizes as they stand in the file: a batch is validated before anything of it is looked at,
-and what its buffers say they expand to is added up before they do.
+An IPC reader takes offsets and sizes as they stand in the file: a batch is validated before anything of it is looked
+at, and what its buffers say they expand to is added up before they do.
 """
 
 import struct

@@ -96,7 +96,7 @@ def _place(found: os.stat_result) -> Place:
 def _temporary(name: str) -> tuple[Path, IO[bytes]]:
     """A file to write to, and the path at which it can be opened until it is closed."""
     try:
-        file: IO[bytes] = tempfile.TemporaryFile(prefix="datalint-", buffering=0)
+        file: IO[bytes] = tempfile.TemporaryFile(prefix="datalint-", buffering=0)  # noqa: SIM115 - the caller closes it
         path = Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")
         if path.exists():
             return path, file

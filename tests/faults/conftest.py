@@ -1,16 +1,14 @@
 """The classes of `benchmarks/faults` at the size of a test: each must end as designed, every time."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.faults.common import Bench, Trial, launched
-
-Passes = Callable[[Callable[[Bench], Iterator[Trial]]], None]
+from benchmarks.faults.common import Bench, Passes, Trials, launched
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +22,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 def passes(bench: Bench) -> Passes:
     """Run a class of faults, and fail with what was not as designed."""
 
-    def run(trials: Callable[[Bench], Iterator[Trial]]) -> None:
+    def run(trials: Trials) -> None:
         done = list(trials(bench))
         if not done:
             pytest.skip("not possible here: it needs root, a C compiler, or the development data")

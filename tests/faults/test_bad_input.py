@@ -1,9 +1,9 @@
 """Files that other projects collected because readers fail on them."""
 
 import pytest
-from conftest import Passes
 
 from benchmarks.faults import badinput
+from benchmarks.faults.common import Passes
 
 pytestmark = pytest.mark.shared
 

@@ -1,8 +1,7 @@
 """What somebody else made to do harm: faults 30 and 31 of the reliability goals."""
 
-from conftest import Passes
-
 from benchmarks.faults import hostile
+from benchmarks.faults.common import Passes
 
 
 def test_paths_in_a_manifest(passes: Passes) -> None:

@@ -2,9 +2,8 @@
 
 from functools import partial
 
-from conftest import Passes
-
 from benchmarks.faults import containers, flips, generated, records
+from benchmarks.faults.common import Passes
 
 
 def test_malformed_line(passes: Passes) -> None:

@@ -2,9 +2,8 @@
 
 from functools import partial
 
-from conftest import Passes
-
 from benchmarks.faults import disk, ending, streams
+from benchmarks.faults.common import Passes
 from benchmarks.faults.ending import clean_job, fix_job
 
 

@@ -10,7 +10,9 @@ from hostile_world import Ran, World, make_world
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Iterator[Callable[..., Ran]]:
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Iterator[Callable[..., Ran]]:
     """`datalint ARGS` in a folder: its exit code and what it wrote to both streams, colours included."""
     from datalint.cli import group
     from datalint.cli.guard import guarded
@@ -20,7 +22,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.Cap
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     # The guard leaves a signal alone that is ignored.
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {
+        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
 
     def ran(*args: str | Path, cwd: Path = tmp_path) -> Ran:
         streams = sys.stdout, sys.stderr

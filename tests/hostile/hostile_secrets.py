@@ -17,8 +17,8 @@ SECRETS = {
     "Anthropic": "sk-" + "ant-" + _random("d", 94),
     "JSON Web Token": "ey" + "J" + _random("e", 30) + ".ey" + "J" + _random("f", 50) + "." + _random("g", 43),
     "private key": "-----BEGIN "
-    + f"RSA PRIVATE KEY-----\n{_random('h', 64)}\n{_random('i', 64)}\n{_random('j', 60)}\n"
-    + "-----END RSA PRIVATE KEY-----",
+    f"RSA PRIVATE KEY-----\n{_random('h', 64)}\n{_random('i', 64)}\n{_random('j', 60)}\n"
+    "-----END RSA PRIVATE KEY-----",
 }
 PERSONAL = {
     "e-mail": "quentin.zabriskie" + "@" + "kornblum-werke.de",

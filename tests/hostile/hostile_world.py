@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from hostile import HOSTILE
 
@@ -116,7 +116,9 @@ def _parquet(path: Path) -> None:
         pa.field("completion", pa.string()),
         *(pa.field(name, pa.string()) for name in columns),
     ]
-    table = pa.table([pa.array(["a", "a", texts()[0]]), pa.array(["b", "c", "d"]), *columns.values()], pa.schema(fields, told))
+    table = pa.table(
+        [pa.array(["a", "a", texts()[0]]), pa.array(["b", "c", "d"]), *columns.values()], pa.schema(fields, told)
+    )
     pq.write_table(table, path)
 
 
@@ -157,7 +159,7 @@ def assert_whole(data: bytes) -> None:
     if start.startswith("<!doctype html"):
         assert_page(text)
     elif start.startswith("<?xml"):
-        ElementTree.fromstring(text)
+        ET.fromstring(text)
     elif start.startswith(("{", "[")):
         try:
             json.loads(text)

@@ -1,11 +1,10 @@
-"""Rows and columns full of hostile text through every command: what is printed steers nothing and is obeyed by nobody."""
+"""Rows and columns full of hostile text through every command: what is printed steers nothing."""
 
 import json
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hostile import HOSTILE
@@ -93,7 +92,9 @@ def test_what_is_written_holds_the_texts_as_they_were(run: Run, world: World, tm
     import pyarrow.parquet as pq
 
     assert run("clean", "chat.jsonl", "--out", tmp_path / "out", "--select", "DUP001", cwd=world.root).code == 0
-    said = {turn["content"] for row in pq.read_table(tmp_path / "out/chat.parquet").to_pylist() for turn in row["messages"]}
+    said = {
+        turn["content"] for row in pq.read_table(tmp_path / "out/chat.parquet").to_pylist() for turn in row["messages"]
+    }
     assert {*texts()} <= said
     removed = pq.read_table(tmp_path / "out/removed.parquet").to_pylist()
     assert [json.loads(row["raw"]) for row in removed[:1]] == [talk(texts()[0])]
@@ -117,7 +118,9 @@ def test_fixes_in_place_are_told_harmlessly(run: Run, world: World, tmp_path: Pa
 def test_rows_seen_before_are_told_harmlessly(run: Run, world: World, tmp_path: Path) -> None:
     assert_told(run("index", "add", "qa.json", "--index", tmp_path / "i", cwd=world.root))
     assert_told(run("index", "info", "--index", tmp_path / "i"))
-    ran = run("check", "qa.json", "--against", tmp_path / "i", "--select", "DUP", "--max-examples", "99", cwd=world.root)
+    ran = run(
+        "check", "qa.json", "--against", tmp_path / "i", "--select", "DUP", "--max-examples", "99", cwd=world.root
+    )
     assert_told(ran)
 
 
@@ -139,5 +142,3 @@ def test_templates_fail_harmlessly(run: Run, tmp_path: Path, text: str) -> None:
     for name in ("raise.jinja", "broken.jinja"):
         for line in ("check a.jsonl", "check a.jsonl --output-format json", "explain a.jsonl:1"):
             assert_told(run(*line.split(), "--chat-template", name))
-
-

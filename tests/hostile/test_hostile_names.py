@@ -98,7 +98,10 @@ def test_the_output_of_a_clean_is_read_and_restored_under_the_same_names(
     assert run("clean", ".", "--out", tmp_path / "out", "--select", "DUP001", cwd=folder).code == 0
     assert_told(run("check", tmp_path / "out"))
     assert_told(run("restore", tmp_path / "out", "--out", tmp_path / "back"))
-    before, after = ({path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()} for root in (folder, tmp_path / "back"))
+    before, after = (
+        {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        for root in (folder, tmp_path / "back")
+    )
     assert before == after
 
 

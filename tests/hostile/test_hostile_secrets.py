@@ -33,7 +33,10 @@ def rows() -> Iterator[dict[str, Any]]:
         for pad in PADS:
             text = pad + value
             call = {"id": text, "type": "function", "function": {"name": text, "arguments": json.dumps({text: text})}}
-            tool = {"name": text, "parameters": {"type": text, "properties": {text: {"type": text}}, "required": [text]}}
+            tool = {
+                "name": text,
+                "parameters": {"type": text, "properties": {text: {"type": text}}, "required": [text]},
+            }
             yield {
                 "messages": [
                     {"role": "system", "content": text},
@@ -45,8 +48,13 @@ def rows() -> Iterator[dict[str, Any]]:
                 "tools": [{"type": "function", "function": tool}, tool],
                 "id": text,
             }
-            yield {"messages": [{"role": text, "content": text}, {"role": "assistant", "content": {text: text}}], text: text}
-            yield {"messages": [{"role": "user", "content": [{"type": text, text: text}]}, {"role": "user", text: text}]}
+            yield {
+                "messages": [{"role": text, "content": text}, {"role": "assistant", "content": {text: text}}],
+                text: text,
+            }
+            yield {
+                "messages": [{"role": "user", "content": [{"type": text, text: text}]}, {"role": "user", text: text}]
+            }
         for frame in FRAMES:
             said = frame.format(*[value] * frame.count("{}"))
             yield {"messages": [{"role": "user", "content": said}, {"role": "assistant", "content": said}]}
@@ -128,11 +136,13 @@ def test_what_is_left_to_a_user_s_data_is_theirs(run: Run, folder: Path, tmp_pat
 
 @pytest.mark.parametrize("form", ["text", "html", "json"])
 def test_no_explanation_shows_a_secret(run: Run, folder: Path, tmp_path: Path, form: str) -> None:
-    few = [line for line in (folder / "chat.jsonl").read_text().splitlines()][:: len(PADS) - 1]
+    few = (folder / "chat.jsonl").read_text().splitlines()[:: len(PADS) - 1]
     few += (folder / "broken.jsonl").read_text().splitlines()[:: len(PADS)]
     (tmp_path / "a.jsonl").write_text("\n".join(few))
     for number in range(1, len(few) + 1):
-        ran = run("explain", f"a.jsonl:{number}", "--output-format", form, "--chat-template", MODEL / "chat_template.jinja")
+        ran = run(
+            "explain", f"a.jsonl:{number}", "--output-format", form, "--chat-template", MODEL / "chat_template.jinja"
+        )
         assert leaks(ran.out + ran.err) == {}
 
 
@@ -151,7 +161,11 @@ def test_templates_and_fixes_that_fail_on_a_secret_do_not_quote_it(run: Run, tmp
     for pad in PADS:
         rows = [{"messages": [{"role": "user", "content": pad + value}, {"role": "assistant", "content": "a"}]}]
         (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        for template in ("{{ raise_exception(messages[0].content) }}", "{{ messages[0].content + 1 }}", "{{ messages[0][messages[0].content].x.y }}"):
+        for template in (
+            "{{ raise_exception(messages[0].content) }}",
+            "{{ messages[0].content + 1 }}",
+            "{{ messages[0][messages[0].content].x.y }}",
+        ):
             (tmp_path / "t.jinja").write_text(template)
             for line in ("check a.jsonl", "check a.jsonl --output-format json", "explain a.jsonl:1"):
                 ran = run(*line.split(), "--chat-template", "t.jinja")

@@ -1,9 +1,7 @@
 """The input faults that every reader has to survive, by number: each is told with its place, and no row is lost."""
 
 import gzip
-import json
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -60,8 +58,8 @@ TABLE = b"prompt,completion\n1,2\n%s\n5,6\n"
 
 
 def cases() -> Iterator[Case]:
-    def one(id: str, bad: bytes, code: str = "FMT001") -> Case:
-        return Case(id, "t.jsonl", around(bad), [(code, 1, 2)], 2, 1)
+    def one(name: str, bad: bytes, code: str = "FMT001") -> Case:
+        return Case(name, "t.jsonl", around(bad), [(code, 1, 2)], 2, 1)
 
     yield one("1 malformed line", b'{"prompt": "q", "completion": "a"')
     yield Case("2 bad UTF-8", "t.jsonl", around(b'{"prompt": "\xff"}'), [("FMT002", None, 2)], 2, 1)
@@ -87,8 +85,8 @@ def cases() -> Iterator[Case]:
     yield Case("10 two lines that parse when joined", "t.jsonl", joined, [("FMT001", 1, 2), ("FMT001", 2, 3)], 2, 2)
     yield one("10 two objects on one line", good(1) + good(1))
     yield one("11 line of more than 64 MiB", b'{"prompt": "%s", "completion": "a"}' % (b"x" * (64 << 20)))
-    for id, bad in (("ragged", b"3"), ("stray quote", b'3"x,"4"y'), ("open quote", b'"3,4')):
-        yield Case(f"12 CSV, {id}", "t.csv", TABLE % bad, [("FMT013", 1, 3)], 2, 1)
+    for name, bad in (("ragged", b"3"), ("stray quote", b'3"x,"4"y'), ("open quote", b'"3,4')):
+        yield Case(f"12 CSV, {name}", "t.csv", TABLE % bad, [("FMT013", 1, 3)], 2, 1)
     yield Case("13 Parquet, cut", "t.parquet", PLAIN[:-100], [("FMT015", None, None)], 0)
     flip = flipped(PLAIN, PLAIN.index(b"row 1500"))
     yield Case("13 Parquet, a bit flipped", "t.parquet", flip, [("FMT015", None, None)], 1000)

@@ -123,7 +123,7 @@ def test_what_was_kept_goes_with_the_last_who_knows_it(stdin) -> None:
 
 def test_a_closed_standard_input_is_an_error_that_names_it(monkeypatch) -> None:
     monkeypatch.setattr("sys.stdin", None)
-    with pytest.raises(InputError, match="^-: standard input is closed"):
+    with pytest.raises(InputError, match=r"^-: standard input is closed"):
         discover(["-"])
 
 

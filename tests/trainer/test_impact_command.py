@@ -12,7 +12,12 @@ pytestmark = pytest.mark.train
 
 def datalint(*words, folder: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     # Offline, and one thread: figures do not depend on it, but a shared machine is kinder to it.
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "XDG_CACHE_HOME": str(folder / "cache"),  # what one test has fitted another finds
+        "MPLCONFIGDIR": str(folder / "cache"),
+    }
     command = [sys.executable, "-m", "datalint", *map(str, words)]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
@@ -35,18 +40,22 @@ def data(tmp_path_factory):
     return folder
 
 
-def test_text_and_json_at_once(data):
+THREE = ("impact", "raw.jsonl", "clean.jsonl", "--eval", "held-out.jsonl")
+
+
+def test_text_json_and_a_page_at_once(data):
     done = datalint(
-        "impact", "raw.jsonl", "clean.jsonl", "--eval", "held-out.jsonl", "--output-format", "text",
-        "--output-format", "json:impact.json", folder=data,
+        *THREE, "--output-format", "text", "--output-format", "json:impact.json", "--output-format", "html:impact.html",
+        folder=data,
     )  # fmt: skip
+    assert (data / "impact.html").read_text().count("<svg") == 6
     assert done.stdout.startswith("The cleaning helped. Training on the cleaned file instead of the raw one: +")
     assert "decided by tempered log-loss" in done.stdout
     assert json.loads((data / "impact.json").read_text())["verdict"] == "helped"
 
 
 def test_a_missed_objective_is_the_only_reason_for_exit_code_1(data):
-    words = ("impact", "raw.jsonl", "clean.jsonl", "--eval", "held-out.jsonl", "--objective")
+    words = (*THREE, "--objective")
     assert "MISSED" in datalint(*words, "accuracy >= 0.999", folder=data, code=1).stdout
     assert "met" in datalint(*words, "accuracy >= 0.1", folder=data).stdout
 
@@ -58,7 +67,7 @@ def test_a_missing_file_is_one_line_and_exit_code_2(data):
 
 
 def test_a_model_that_cannot_be_had_is_one_line(data):
-    words = ("impact", "raw.jsonl", "clean.jsonl", "--eval", "held-out.jsonl", "--model", "nobody/no-such-model")
+    words = (*THREE, "--model", "nobody/no-such-model")
     done = datalint(*words, folder=data, code=2)
     assert done.stderr.count("\n") == 1
     assert "nobody/no-such-model" in done.stderr
@@ -66,7 +75,7 @@ def test_a_model_that_cannot_be_had_is_one_line(data):
 
 def test_without_a_cleaned_file_the_raw_one_is_cleaned_first(data):
     words = ("impact", "raw.jsonl", "--eval", "held-out.jsonl", "--output-format", "json:own.json")
-    datalint(*words, "--unsafe-fixes", folder=data)
+    datalint(*words, "--unsafe-fixes", "--no-learning-curve", folder=data)
     report = json.loads((data / "own.json").read_text())
     assert report["train"]["raw"] == 350
     done = datalint("impact", "raw.jsonl", "clean.jsonl", "--unsafe-fixes", "--eval", "x", folder=data, code=2)
@@ -84,6 +93,42 @@ def test_other_columns_are_mapped(data):
     assert done.stdout.startswith("No measurable difference.")
 
 
+def test_the_configuration_says_what_success_is_and_the_command_line_wins(data):
+    config = data / "configured"
+    config.mkdir()
+    (config / "datalint.toml").write_text(
+        '[impact]\nobjective = "accuracy >= 0.999"\neval = "../held-out.jsonl"\nseeds = 3\nplacebos = 9\n'
+    )
+    words = ("impact", "raw.jsonl", "clean.jsonl", "--config", str(config / "datalint.toml"))
+    assert "objective accuracy >= 0.999: MISSED" in datalint(*words, folder=data, code=1).stdout
+    done = datalint(*words, "--objective", "accuracy >= 0.1", folder=data)
+    assert "objective accuracy >= 0.1: met" in done.stdout
+    (config / "datalint.toml").write_text('[impact]\nobjectives = "x"\n')
+    assert "did you mean 'objective'" in datalint(*words, folder=data, code=2).stderr
+
+
+def test_a_cleaned_file_needs_rows_that_the_cleaning_did_not_see(data):
+    done = datalint("impact", "raw.jsonl", "clean.jsonl", folder=data, code=2)
+    assert "CLEAN needs --eval FILE" in done.stderr
+
+
+def test_an_output_that_cannot_be_written_is_told_before_the_work(data):
+    for words in (
+        ("--output-format", "html:nowhere/impact.html"),
+        ("--output-format", "pdf"),
+        ("--resume", "x", "--no-cache"),
+        ("--resume", "raw.jsonl"),
+        ("--record", "."),
+    ):
+        assert datalint(*THREE, *words, folder=data, code=2).stderr.count("\n") == 1
+
+
+def test_the_bar_tells_the_time_left(data):
+    done = datalint(*THREE, "--progress", "--no-cache", "--no-learning-curve", folder=data)
+    assert "training" in done.stderr
+    assert "left" in done.stderr
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
@@ -97,7 +142,7 @@ def test_the_demo_says_what_it_found_and_where_the_files_are(demo):
     assert said.count(report["sentence"]) == 1
     assert report["verdict"] == "helped"
     assert report["train"]["left_out_for_leakage"] >= 24  # those that were planted, and near ones
-    for name in ("raw", "report.json", "cleaned", "impact.json"):
+    for name in ("raw", "report.json", "cleaned", "impact.json", "impact.html"):
         assert f"{Path('datalint-demo') / name}: " in said
         assert (out / name).exists()
 

@@ -76,7 +76,7 @@ def test_conversations_are_split_by_their_prompts():
 
 
 def test_values_are_written_for_the_cleaning_to_read(tmp_path):
-    odd = {"text": "lone \ud800", "label": "x", "weight": float("nan"), "n": 2**70, "tags": ["é"]}
+    odd = {"text": "two\nlines", "label": "x", "weight": float("nan"), "n": 2**70, "tags": ["é"]}
     row = Example(row=0, value=odd, format="classification", turns=(), text="", label="x")
     write_examples([row], tmp_path / "t.jsonl")
     (back,) = read_examples(tmp_path / "t.jsonl")

@@ -7,6 +7,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import datalint
+from datalint.config import load
 from datalint.errors import OutputError
 from datalint.report import Look, Output, write_report
 from datalint_trainer.impact import impact
@@ -47,6 +48,6 @@ def demo(
     result = datalint.clean(raw, out=cleaned, unsafe_fixes=True, overwrite=overwrite, isolated=True)
     say(f"cleaned: {result.rows_changed:,} rows changed, {result.rows_removed:,} removed of {result.rows_in:,}")
 
-    report = impact(train, cleaned / "train.parquet", evaluation, track=track)
+    report = impact(train, cleaned / "train.parquet", evaluation, settings=load(isolated=True), track=track)
     (out / "impact.json").write_text(json.dumps(report.to_dict(), indent=2) + "\n", encoding="utf-8")
     return report

@@ -8,7 +8,7 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -48,7 +48,7 @@ def figures(report: ImpactReport) -> dict[str, str]:
         wanted.append(("learning", "Accuracy by size of the cleaned file", (5, 2.8), _learning(details.learning_curve)))
     if details.confusion and len(details.confusion.labels) > 1:
         chosen = _confused(details.confusion)
-        size = (8, 5.2) if len(chosen) > 6 else (6.5, 3.8)
+        size = (8, 5.5) if len(chosen) > 6 else (6.5, 3.8)
         wanted.append(("confusion", "Confusion before and after", size, _confusions(details.confusion, chosen)))
     if details.classes:
         size = (8, 0.9 + 0.22 * min(len(details.classes), MOST_CLASSES))
@@ -56,11 +56,11 @@ def figures(report: ImpactReport) -> dict[str, str]:
     return {name: _drawn(name, title, size, draw) for name, title, size, draw in wanted}
 
 
-def with_colours(svg: str, colours: Mapping[str, str]) -> str:
-    """The picture with other colours for `ink` and `rule`, for use outside of a page."""
-    for name, colour in colours.items():
-        svg = svg.replace(f"var(--{name})", colour)
-    return svg
+def standalone(svg: str) -> str:
+    """The picture with colours of its own, for light and dark, to be used outside of a page."""
+    light, dark = ("--ink: #1b1f24; --rule: #d0d7de;", "--ink: #e6edf3; --rule: #30363d;")
+    style = f"<style>:root {{ {light} }} @media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}</style>"
+    return re.sub(r"(<svg[^>]*>)", rf"\g<1>{style}", svg, count=1)
 
 
 def _drawn(name: str, title: str, size: tuple[float, float], draw: Callable[[Any], None]) -> str:

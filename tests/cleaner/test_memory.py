@@ -1,0 +1,54 @@
+"""Memory follows what is read at once, not the size of the file: eight times the rows take hardly more of it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Row groups are made small, so that few rows fill some; what is measured is the highest mark of this process alone.
+CLEAN = """
+import sys
+from datalint.cleaner import restore, tables
+import datalint
+tables.GROUP_BYTES = 1 << 20
+out = sys.argv[2]
+options = {"to": "jsonl"} if sys.argv[3] == "jsonl" else {"max_shard_size": "1MB"} if sys.argv[3] == "shards" else {}
+if sys.argv[3] == "restore":
+    restore(sys.argv[1], out=out)
+else:
+    done = datalint.clean(sys.argv[1], out=out, isolated=True, select=["FMT"], unsafe_fixes=True, **options)
+    assert done.rows_changed > 100
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+ALLOWED = 30 << 10  # KiB; the small file has 3 MiB, the large one 22
+
+
+def write(path: Path, rows: int) -> Path:
+    """Rows of chat; some have a role that is mended, some cannot be read."""
+    with path.open("w") as file:
+        for i in range(rows):
+            said, asks = f"answer {i} " + "x" * 480, "human" if i % 50 == 3 else "user"
+            talk = [{"role": asks, "content": f"question {i}"}, {"role": "assistant", "content": said}]
+            row = {"messages": talk, "tags": {f"k{i % 7}": i}}
+            file.write(("broken" if i % 1000 == 7 else json.dumps(row)) + "\n")
+    return path
+
+
+def peak(source: Path, out: Path, how: str) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", CLEAN, str(source), str(out), how], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_eight_times_the_rows_take_hardly_more_memory(tmp_path: Path) -> None:
+    files = {rows: write(tmp_path / f"{rows}.jsonl", rows) for rows in (5_000, 40_000)}
+    for how in ("parquet", "jsonl", "shards"):
+        small, large = (peak(path, tmp_path / f"{how}{rows}", how) for rows, path in files.items())
+        assert large - small < ALLOWED, (how, small, large)
+    small, large = (peak(tmp_path / f"parquet{rows}", tmp_path / f"back{rows}", "restore") for rows in files)
+    assert large - small < ALLOWED, ("restore", small, large)
+    assert (tmp_path / "back40000/40000.jsonl").read_bytes() == files[40_000].read_bytes()
