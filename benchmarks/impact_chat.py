@@ -1,6 +1,6 @@
 """Does `datalint impact` keep its promise on chat rows? False verdicts where there is nothing to find, and power.
 
-    python benchmarks/impact_chat.py DATA [--nulls 6] [--power 1] [--only null|power] [--threads 1] [--json FILE]
+    python benchmarks/impact_chat.py DATA [--nulls 6] [--power 1] [--only null|power] [--threads 1] [--resume DIR]
 
 DATA holds reasoning/gsm8k, instruct/gpteacher and instruct/dolly; of the first two only rows that the embedded model
 has never seen are used. A null trial "cleans" by dropping random rows, so that every verdict but "no measurable
@@ -135,13 +135,13 @@ def examples(pairs: Sequence[Pair]) -> list[Example]:
 class Trials:
     """The files of one cell, drawn with one seed."""
 
-    def __init__(self, folder: Path, cell: Cell, seed: int) -> None:
+    def __init__(self, folder: Path, cell: Cell, seed: int, store: Store) -> None:
         draw = np.random.default_rng(seed)
         found = read(folder, cell.data)
         taken = [found[i] for i in draw.permutation(len(found))[: cell.rows + cell.eval_rows].tolist()]
         self.evaluation, training = taken[: cell.eval_rows], taken[cell.eval_rows :]
         self.raw, self.bad = plant(training, cell.faults, cell.share, draw)
-        self.cell, self.draw = cell, draw
+        self.cell, self.draw, self.store = cell, draw, store
 
     def fit(self, clean: Sequence[Pair], arms_of: Any) -> tuple[Any, list[Arm], np.ndarray, np.ndarray]:
         """Pool, arms, row scores (arms, 2, eval rows) and eval groups."""
@@ -149,7 +149,7 @@ class Trials:
         prepared = prepare_chat(None, {name: training_rows(examples(rows), "chat") for name, rows in files.items()})
         rows = pool(*(prepared.rows[name] for name in files))
         arms = arms_of(rows, prepared)
-        _, fits = fit_chat(rows, arms, prepared, lambda _line: None, lambda _total: lambda: None, Store())
+        _, fits = fit_chat(rows, arms, prepared, lambda _line: None, lambda _total: lambda: None, self.store)
         group = groups([row.prompt for row in prepared.rows["eval"]])
         return rows, arms, np.stack([fit.measured.scores for fit in fits]), group
 
@@ -217,6 +217,7 @@ def main() -> None:
     parser.add_argument("--power", type=int, default=1, help="power trials per cell")
     parser.add_argument("--only", choices=["null", "power"])
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--resume", type=Path, metavar="DIR", help="keep fitted arms there; a killed run goes on")
     parser.add_argument("--json", type=Path, help="append one JSON record a trial")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -227,7 +228,7 @@ def main() -> None:
         if options.only and kind != options.only:
             continue
         started = time.process_time()
-        trials = Trials(options.folder, cell, seed)
+        trials = Trials(options.folder, cell, seed, Store(options.resume))
         found = list(trials.nulls()) if kind == "null" else [trials.power()]
         spent = (time.process_time() - started) / len(found)
         for record in found:

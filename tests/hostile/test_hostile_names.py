@@ -118,7 +118,8 @@ def test_files_with_such_names_are_fixed_in_place(run: Run, folder: Path, tmp_pa
 def test_columns_and_tables_of_any_name_can_be_configured(run: Run, tmp_path: Path, text: str) -> None:
     (tmp_path / "a.jsonl").write_text(json.dumps({text: "q", f"{text}2": "a"}) + "\n", encoding="utf-8")
     (tmp_path / "datalint.toml").write_text(
-        f'[datasets.{toml(text)}]\ntrain = ["a.jsonl"]\ncolumns = {{prompt = {toml(text)}, completion = {toml(text + "2")}}}\n'
+        f'[datasets.{toml(text)}]\ntrain = ["a.jsonl"]\n'
+        f"columns = {{prompt = {toml(text)}, completion = {toml(text + '2')}}}\n"
     )
     for line in ("check", "check --output-format json", "config", "config --output-format json", "clean --out o"):
         assert_told(run(*line.split()))

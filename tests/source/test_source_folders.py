@@ -66,7 +66,7 @@ def test_the_splits_of_a_card_decide_not_the_names(folder) -> None:
         ("data_files: data/a.jsonl", {"data/a.jsonl": "train"}),
         ("data_files: data", {"data/a.jsonl": "train", "data/deep/validation.jsonl": "train"}),
         ('data_files: ["data/*.jsonl"]', {"data/a.jsonl": "train"}),
-        ('data_files: "**/*.jsonl"', {"data/a.jsonl": "train", "data/deep/validation.jsonl": "train"}),
+        ('data_files: "data/**/*.jsonl"', {"data/a.jsonl": "train", "data/deep/validation.jsonl": "train"}),
         ("data_files: {test: data/a.jsonl}", {"data/a.jsonl": "eval"}),
         ("data_dir: data", {"data/a.jsonl": "train", "data/deep/validation.jsonl": "eval"}),
         ("data_dir: data\n  data_files: a.jsonl", {"data/a.jsonl": "train"}),
