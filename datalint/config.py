@@ -18,6 +18,8 @@ from datalint.formats import ALIASES, FORMATS
 from datalint.profiles import unknown_profile
 
 FILES = ("datalint.toml", ".datalint.toml", "pyproject.toml")
+_LARGEST = 1 << 20
+_DEEP = re.compile(r"""(?<![\w"'-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){32}""")
 FailOn = Literal["error", "warning", "never"]
 Loss = Literal["assistant", "completion", "all"]
 Level = Literal["error", "warning", "info"]
@@ -137,11 +139,22 @@ def _nearest_file(start: Path) -> Path | None:
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            text = file.read(_LARGEST + 1)
+        return _parsed(text.decode("utf-8").replace("\r\n", "\n"))
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """TOML that somebody may have laid beside a dataset. Raises ValueError, or RecursionError for deep brackets."""
+    if len(text) > _LARGEST:
+        raise ValueError(f"more than {_LARGEST >> 10} KiB")
+    if _DEEP.search(text):  # tomllib takes quadratic time for it
+        raise ValueError("a key of more than 32 parts")
+    return tomllib.loads(text)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -151,12 +164,14 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _inline(item: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(item)
-    except tomllib.TOMLDecodeError:
+        if table := _parsed(item):  # a comment alone sets nothing
+            return table
+        raise UsageError(f"--config: {item!r} is neither a file nor KEY=VALUE")
+    except (ValueError, RecursionError):
         key, _, value = item.partition("=")
         try:  # KEY=word without quotes, as people type it
-            return tomllib.loads(f"{key}={msgspec.json.encode(value.strip()).decode()}")
-        except tomllib.TOMLDecodeError as error:
+            return _parsed(f"{key}={msgspec.json.encode(value.strip()).decode()}")
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"--config: {item!r} is neither a file nor KEY=VALUE") from error
 
 

@@ -1,4 +1,4 @@
-"""Memory follows the chunk and the longest line that is read, whatever a file expands to; and no input makes it crawl."""
+"""Memory follows the chunk and the longest line that is read, whatever a file expands to; no input makes it crawl."""
 
 import gzip
 import json
@@ -56,7 +56,7 @@ def cost_of(path: Path) -> Cost:
 
 
 def write(path: Path, *pieces: bytes | Iterable[bytes]) -> Path:
-    opened = gzip.open(path, "wb", compresslevel=1) if path.suffix == ".gz" else path.open("wb")
+    opened = gzip.open(path, "wb", compresslevel=1) if path.suffix == ".gz" else path.open("wb")  # noqa: SIM115 - closed below
     if path.suffix == ".zst":
         opened = pa.CompressedOutputStream(str(path), "zstd")
     with opened as file:
