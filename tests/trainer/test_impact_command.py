@@ -123,12 +123,6 @@ def test_an_output_that_cannot_be_written_is_told_before_the_work(data):
         assert datalint(*THREE, *words, folder=data, code=2).stderr.count("\n") == 1
 
 
-def test_the_bar_tells_the_time_left(data):
-    done = datalint(*THREE, "--progress", "--no-cache", "--no-learning-curve", folder=data)
-    assert "training" in done.stderr
-    assert "left" in done.stderr
-
-
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
