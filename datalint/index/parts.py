@@ -1,7 +1,7 @@
 """The files of a file index: Arrow IPC, written once and whole, named by what is in them, mapped when read.
 
-`part-000001-<xxh3-128 of its bytes>.arrow`: a damaged or exchanged file is noticed, and Arrow files are no data files
-to `datalint check`. Rows stand in record batches; the schema's metadata says how they were made.
+`part-000001-<xxh3-128 of its bytes>.bands`: a damaged or exchanged file is noticed, and the ending keeps an index
+beside the data from being read as data. Rows stand in record batches; the schema's metadata says how they were made.
 """
 
 import os
@@ -26,7 +26,7 @@ from datalint.version import __version__
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NAME: Final = re.compile(r"part-(\d{6})-([0-9a-f]{32})\.arrow")
+NAME: Final = re.compile(r"part-(\d{6})-([0-9a-f]{32})\.bands")
 _KEY: Final = b"datalint-index"
 _ELEMENTS: Final = 1 << 23
 """Values of a record batch: 32 MiB of signatures and words."""
@@ -150,7 +150,7 @@ def write_part(folder: Path, number: int, files: Sequence[str], boilerplate: U64
     try:
         rows = _write(temporary, header, records)
         _sync(temporary)
-        temporary.replace(folder / f"part-{number:06d}-{_digest(temporary)}.arrow")
+        temporary.replace(folder / f"part-{number:06d}-{_digest(temporary)}.bands")
         _sync(folder)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror or error}); nothing was added") from error

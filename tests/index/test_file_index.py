@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def parts(folder: Path) -> list[Path]:
-    return sorted(folder.glob("part-*.arrow"))
+    return sorted(folder.glob("part-*.bands"))
 
 
 def script(code: str, *args: object) -> list[str]:
@@ -100,7 +100,7 @@ def damaged(data: bytes, folder: Path) -> None:
     """A part of other content under a name that is right for it."""
     (path,) = parts(folder)
     path.write_bytes(data)
-    path.rename(path.with_name(f"part-000001-{_digest(path)}.arrow"))
+    path.rename(path.with_name(f"part-000001-{_digest(path)}.bands"))
 
 
 @pytest.mark.parametrize("length", [0, 3, 1000, -1, -20])
