@@ -25,9 +25,14 @@ def as_paths(data: Any) -> Iterator[tuple[Sequence[str | Path] | None, Any]]:
         table = _arrow(data)
         import pyarrow.parquet
 
-        with tempfile.TemporaryDirectory(prefix="datalint-") as folder:
+        from datalint.spool import temporary
+
+        with temporary():
+            made = tempfile.TemporaryDirectory(prefix="datalint-")
+        with made as folder:
             path = Path(folder) / "frame.parquet"
-            pyarrow.parquet.write_table(table, path)
+            with temporary():
+                pyarrow.parquet.write_table(table, path)
             yield [path], table
 
 

@@ -26,6 +26,7 @@ from typing import Any, ClassVar, Literal
 import polars as pl
 
 from datalint.chunk import Chunk
+from datalint.shards import Shards
 from datalint.spool import Spool
 
 Severity = Literal["error", "warning", "info"]
@@ -51,10 +52,14 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What `finish` may know of the data that it judges: one dataset, and one split where the rule works within one."""
+    """What `finish` may know of the data that it judges: one dataset, and one split where the rule works within one.
+
+    For a rule that works within a split, the shards of one file are that file.
+    """
 
     rows: int  # readable rows
     file_rows: Mapping[int, int]  # file -> its records, unreadable ones included
+    shards: Shards = dataclasses.field(default_factory=Shards)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +121,10 @@ class Rule:
 
     def meet(self, parts: Spool, totals: Totals) -> pl.DataFrame:
         """All that was mapped -> findings: each partition is reduced, what is left of them finished."""
-        reduced = [self.reduce(part) for part in parts.partitions()]
-        left = pl.concat([part for part in reduced if part.height] or reduced[:1], how="diagonal_relaxed")
-        return self.finish(left, totals) if left.height else left
+        reduced = [self.reduce(totals.shards.joined(part)) for part in parts.partitions()]
+        some = [part for part in reduced if part.height] or reduced[:1]
+        left = pl.concat(some, how="diagonal_relaxed", rechunk=True)
+        return totals.shards.parted(self.finish(left, totals)) if left.height else left
 
     @property
     def family(self) -> str:

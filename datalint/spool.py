@@ -8,14 +8,15 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from io import FileIO, RawIOBase
 from pathlib import Path
-from typing import BinaryIO, Final, Self
+from typing import Final, Self
 
 import polars as pl
 
-from datalint.errors import InputError, UsageError
+from datalint.errors import InputError, OutputError, UsageError
 
 PARTITIONS: Final = 32
 """Of what has a key: so many times less than all is in memory while the rows of some keys meet."""
@@ -40,6 +41,24 @@ def half_of_memory() -> int:
     return min(total, int(limit) if limit.isdigit() else total) // 2
 
 
+@contextmanager
+def temporary() -> Iterator[None]:
+    """Tell failures to write to the folder for temporary files as what they are. Raises OutputError."""
+    try:
+        yield
+    except OSError as error:
+        # pyarrow puts a text of its own into `strerror`.
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        where = f"{tempfile.tempdir or 'TMPDIR'}, the folder for temporary files,"
+        raise OutputError(f"{where} cannot be written ({reason}); let TMPDIR name a folder with room") from error
+
+
+def write_all(file: RawIOBase, data: memoryview) -> None:
+    """Write bytes to a file that may take less than it is given. Raises OSError."""
+    while data:
+        data = data[file.write(data) or 0 :]
+
+
 @dataclass
 class Scratch:
     """A folder for what does not fit into memory, made when first needed; and how many bytes may be held."""
@@ -56,14 +75,16 @@ class Scratch:
         self._stack.close()
         self._folder = None
 
-    def open(self) -> BinaryIO:
-        """A new file for writing and reading, closed and gone with this object."""
-        return self._stack.enter_context(self.file().open("x+b"))
+    def open(self) -> FileIO:
+        """A new file for writing and reading, closed and gone with this object. Nothing waits to be written in it."""
+        with temporary():
+            return self._stack.enter_context(self.file().open("x+b", buffering=0))
 
     def file(self) -> Path:
         """A name for a new file. The folder is under TMPDIR and goes away with this object."""
         if self._folder is None:
-            self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="datalint-")))
+            with temporary():
+                self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="datalint-")))
         self._count += 1
         return self._folder / str(self._count)
 
@@ -105,7 +126,7 @@ class Spool:
         parts = self._split()
         path = self.scratch.file()
         schema = parts[0].to_arrow().schema
-        with pa.OSFile(os.fsencode(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        with temporary(), pa.OSFile(os.fsencode(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
             for part in parts:
                 table = part.to_arrow().combine_chunks()
                 writer.write_batch(table.to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], schema))
@@ -149,7 +170,8 @@ class Spool:
 
 
 def _joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    return frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed")
+    # In one piece: once a filter has emptied one of several, `pl.format` of polars 2.1 may panic.
+    return frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed", rechunk=True)
 
 
 def _read(file: _Spilled, number: int, columns: Sequence[str]) -> pl.DataFrame:

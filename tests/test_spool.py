@@ -93,3 +93,14 @@ def test_other_sizes_are_usage_errors(text):
 
 def test_half_of_the_memory_is_the_default():
     assert 1 << 26 < half_of_memory() < 1 << 50
+
+
+def test_rows_that_meet_are_in_one_piece():
+    """`pl.format` of polars panics where a filter has emptied some of several pieces."""
+    with Scratch() as scratch:
+        spool = Spool(scratch)
+        for text in ("a", "b", "c"):
+            spool.append(pl.DataFrame({"text": [text]}))
+        (whole,) = spool.partitions()
+    kept = whole.filter(pl.col("text") != "b")
+    assert kept.select(pl.format("<{}|{}>", "text", "text")).to_series().to_list() == ["<a|a>", "<c|c>"]

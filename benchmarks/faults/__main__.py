@@ -1,6 +1,6 @@
 """Every class of faults, so many times that luck is no explanation, and how often the outcome was as designed: N of N.
 
-    python -m benchmarks.faults [--quick] [--only 17,19] [--list]
+    python -m benchmarks.faults [--quick] [--only 17,19] [--named WORDS] [--pieces 0-9] [--list]
 
 A run that is killed, a disk that is full, a file of which a bit is flipped: the list is in `table.py`, each class with
 what counts as designed. Everything is drawn from a fixed seed. --quick is what the tests run. Faults whose data lie
@@ -24,15 +24,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="at the size of the tests")
     parser.add_argument("--only", default="", metavar="N,N", help="numbers of classes")
+    parser.add_argument("--named", default="", metavar="WORDS", help="classes with these words in their titles")
+    parser.add_argument("--pieces", default="0-49", metavar="A-B", help="of the files that hypothesis makes")
     parser.add_argument("--list", action="store_true", help="print the classes and stop")
     given = parser.parse_args()
     wanted = {number for number in given.only.split(",") if number}
     faults = [fault for fault in FAULTS if not wanted or fault.number in wanted]
+    faults = [fault for fault in faults if given.named in fault.title]
+    first, _, last = given.pieces.partition("-")
     if given.list:
         print("\n".join(f"{fault.number:>3}  {fault.title}" for fault in faults))
         return 0
     with tempfile.TemporaryDirectory(prefix="faults-") as name, launched(Path(name)) as launcher:
-        bench = Bench(launcher, full=not given.quick)
+        bench = Bench(launcher, not given.quick, range(int(first), int(last or first) + 1))
         return int(False in [told(fault, bench) for fault in faults])
 
 

@@ -178,6 +178,7 @@ class Bench:
 
     launcher: Launcher
     full: bool = False
+    pieces: Sequence[int] = range(1)  # of a class that is run in pieces, each with a seed of its own
 
     def size(self, quick: int, full: int) -> int:
         """How much of something to do."""

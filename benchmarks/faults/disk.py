@@ -41,12 +41,35 @@ def every_write(bench: Bench, *, make: Callable[[Bench, Path], Job]) -> Iterator
         names = {path.name for path in folder.iterdir()}
         count = _writes(bench, job, folder)
         job.reset(folder)
-        step = 1 if bench.full else max(1, count // 12)
+        step = 1 if bench.full else max(1, count // 8)
         for n in range(1, count + 1, step):
             for fail_at in (n, -n) if bench.full or n % 2 else (n,):
                 done = bench.run(*job.args, cwd=folder, fail_at=fail_at)
                 yield judged(job, folder, done, names)
                 job.reset(folder)
+
+
+def every_write_of_a_report(bench: Bench) -> Iterator[Trial]:
+    """The same for a report that goes to a file: the old one or the new one, whole."""
+    if not bench.launcher.injects:
+        return
+    with bench.folder() as folder:
+        (folder / "train.jsonl").write_bytes(lines(rows(300)))
+        for name, n in (
+            (name, n) for name in ("json", "jsonl", "text", "concise") for n in range(1, bench.size(4, 30))
+        ):
+            (folder / "report").write_text("old")
+            before = contents(folder)
+            args = ("check", "train.jsonl", "--isolated", "--output-format", f"{name}:report")
+            done = bench.run(*args, cwd=folder, fail_at=n if bench.full or n % 2 else -n)
+            now, problem = contents(folder), done.problem(1, 2)
+            if not problem and (now != before if done.code == 2 else now.keys() != before.keys()):
+                problem = f"left {sorted(now)}"
+            if not problem and done.code == 1 and now["report"] == b"old":
+                problem = "ended well without its report"
+            if not problem and done.code == 2 and "report cannot be written" not in done.err:
+                problem = f"told as {done.err.strip()!r}"
+            yield Trial("old" if now == before else "new", problem and f"{name}, {n}: {problem}")
 
 
 def _writes(bench: Bench, job: Job, folder: Path) -> int:
@@ -64,7 +87,7 @@ def file_size_limit(bench: Bench, *, make: Callable[[Bench, Path], Job]) -> Iter
         job = make(bench, folder)
         names = {path.name for path in folder.iterdir()}
         largest = max(map(len, job.states[1].values()))
-        steps = bench.size(4, 60)
+        steps = bench.size(3, 60)
         for limit in {1 + largest * i // steps for i in range(steps)}:
             done = bench.run(*job.args, cwd=folder, limits={"FSIZE": limit})
             yield judged(job, folder, done, names)
@@ -97,7 +120,7 @@ def small_disk(bench: Bench, *, make: Callable[[Bench, Path], Job]) -> Iterator[
         stat = os.statvfs(outside)
         free = stat.f_bavail * stat.f_frsize
         need = 4 * sum(map(len, job.states[1].values())) + (64 << 10)
-        steps = bench.size(4, 40)
+        steps = bench.size(2, 40)
         for i in range(steps):
             ballast = outside / "ballast"
             ballast.write_bytes(bytes(free - (i * need // steps // 4096) * 4096))
@@ -203,7 +226,7 @@ def killed_for_memory(bench: Bench) -> Iterator[Trial]:
     with bench.folder() as folder:
         job = clean_job(bench, folder)
         names = {path.name for path in folder.iterdir()}
-        steps = bench.size(3, 40)
+        steps = bench.size(2, 40)
         for i in range(steps):
             limit = (400 << 20) + i * (2 << 30) // steps
             done = bench.run(*job.args, cwd=folder, limits={"AS": limit})

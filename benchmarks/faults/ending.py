@@ -1,6 +1,7 @@
 """Runs that are ended from outside: the output is the old one or the new one, whole, and the next run tidies up."""
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -39,10 +40,10 @@ class Job:
     reset: Callable[[Path], None]
 
 
-def clean_job(bench: Bench, folder: Path) -> Job:
+def clean_job(bench: Bench, folder: Path, *, to: str = "parquet") -> Job:
     """`clean --overwrite` over an older output."""
     (folder / "train.jsonl").write_bytes(lines(rows(300)))
-    select = ("--select", "FMT001,DUP001,TXT002,TXT003")
+    select = ("--select", "FMT001,DUP001,TXT002,TXT003", "--to", to)
     states = []
     for chosen in (("--select", "FMT001"), select):
         done = bench.run(*CLEAN, *chosen, cwd=folder)
@@ -80,6 +81,24 @@ def fix_job(bench: Bench, folder: Path) -> Job:
     assert all(new[name] != old[name] for name in old), done.err
     reset(folder)
     return Job(args, (old, new), state, reset)
+
+
+def restore_job(bench: Bench, folder: Path) -> Job:
+    """`restore` into a folder that is empty."""
+    job = clean_job(bench, folder)
+    back = folder / "back"
+    assert bench.run(*job.args, cwd=folder).code == 0
+    args = ("restore", "out", "--out", "back")
+    done = bench.run(*args, cwd=folder)
+    assert done.code == 0, done.err
+    new = contents(back)
+
+    def reset(folder: Path) -> None:
+        shutil.rmtree(folder / "back")
+        (folder / "back").mkdir()
+
+    reset(folder)
+    return Job(args, ({}, new), lambda folder: contents(folder / "back"), reset)
 
 
 def ended(
@@ -182,7 +201,7 @@ def _judged(
     problems = [done.problem(0, -number, *(() if number == signal.SIGKILL else (128 + number,)))]
     if kind == "torn":
         problems.append(f"neither the old output nor the new one: {sorted(now)}")
-    if job.args[0] == "clean" and (folder / "train.jsonl").read_bytes() != inputs:
+    if job.args[0] != "check" and (folder / "train.jsonl").read_bytes() != inputs:
         problems.append("the input was changed")
     if done.code == 0 and kind != "new":
         problems.append("ended well without its output")
@@ -202,7 +221,7 @@ def two_at_once(bench: Bench, *, make: Callable[[Bench, Path], Job]) -> Iterator
     with bench.folder() as folder:
         job = make(bench, folder)
         draw = random.Random(f"{SEED} two")
-        for _ in range(bench.size(6, 100)):
+        for _ in range(bench.size(3, 100)):
             job.reset(folder)
             first = bench.launcher.start(*job.args, cwd=folder)
             time.sleep(draw.choice([0.0, 0.0, 0.01, 0.05]))
@@ -227,7 +246,7 @@ def second_signal(bench: Bench) -> Iterator[Trial]:
         job = clean_job(bench, folder)
         inputs = (folder / "train.jsonl").read_bytes()
         names = {path.name for path in folder.iterdir()}
-        for _ in range(bench.size(4, 100)):
+        for _ in range(bench.size(2, 100)):
             job.reset(folder)
             run = bench.launcher.start(*job.args, cwd=folder)
             _until_written(folder, names, run, draw.uniform(0.0, 0.02))
@@ -237,9 +256,13 @@ def second_signal(bench: Bench) -> Iterator[Trial]:
             yield _judged(bench, job, folder, run.wait(), signal.SIGINT, names, inputs=inputs)
 
 
-clean_killed = partial(ended, make=clean_job, number=signal.SIGKILL, quick=10, full=200)
-clean_terminated = partial(ended, make=clean_job, number=signal.SIGTERM, quick=8, full=200)
-clean_interrupted = partial(ended, make=clean_job, number=signal.SIGINT, quick=8, full=200)
-fix_killed = partial(ended, make=fix_job, number=signal.SIGKILL, quick=10, full=200, each=True)
-fix_terminated = partial(ended, make=fix_job, number=signal.SIGTERM, quick=6, full=200, each=True)
-fix_interrupted = partial(ended, make=fix_job, number=signal.SIGINT, quick=6, full=200, each=True)
+clean_killed = partial(ended, make=clean_job, number=signal.SIGKILL, quick=5, full=200)
+clean_terminated = partial(ended, make=clean_job, number=signal.SIGTERM, quick=4, full=200)
+clean_interrupted = partial(ended, make=clean_job, number=signal.SIGINT, quick=4, full=200)
+clean_terminated_at_start = partial(ended_from_start, number=signal.SIGTERM, quick=1, full=40)
+clean_interrupted_at_start = partial(ended_from_start, number=signal.SIGINT, quick=1, full=40)
+restore_killed = partial(ended, make=restore_job, number=signal.SIGKILL, quick=3, full=200)
+restore_interrupted = partial(ended, make=restore_job, number=signal.SIGINT, quick=2, full=200)
+fix_killed = partial(ended, make=fix_job, number=signal.SIGKILL, quick=5, full=200, each=True)
+fix_terminated = partial(ended, make=fix_job, number=signal.SIGTERM, quick=3, full=200, each=True)
+fix_interrupted = partial(ended, make=fix_job, number=signal.SIGINT, quick=3, full=200, each=True)

@@ -162,9 +162,9 @@ def a_file(draw: Any) -> tuple[str, bytes]:
 
 
 def files(bench: Bench) -> Iterator[Trial]:
-    """2,000 of them, or 100,000."""
+    """2,000 of them, or 100,000 in 50 pieces."""
     with bench.folder() as folder:
-        for piece in range(bench.size(1, 50)):
+        for piece in bench.pieces:
             args = (str(SEED + piece), str(PIECE), str(folder), "checks" if bench.full else "")
             end = bench.run(*args, cwd=folder, call="benchmarks.faults.generated:made")
             if end.code or not end.out:

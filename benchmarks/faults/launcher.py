@@ -10,25 +10,28 @@ import ctypes
 import importlib
 import json
 import os
+import pkgutil
 import resource
 import signal
 import socket
 import sys
 from typing import Any
 
-LOADED = (
-    "datalint.cli.check",
-    "datalint.cli.clean",
-    "datalint.cli.restore",
-    "datalint.cleaner",
-    "datalint.cleaner.inplace",
-    "datalint.run",
-    "datalint.report.text",
-    "datalint.report.json_report",
-    "polars",
-    "pyarrow.parquet",
-    "pyarrow.compute",
-)
+# Whole packages: a child that is another user may not be able to read what is imported late, such as a checkout
+# below a folder of root's.
+PACKAGES = ("datalint.cli", "datalint.cleaner", "datalint.report", "datalint.source", "datalint.engine")
+LOADED = ("datalint.run", "polars", "pyarrow.parquet", "pyarrow.compute", "numpy.ma")
+
+
+def load() -> None:
+    """Import what runs of the command import."""
+    for name in PACKAGES:
+        package = importlib.import_module(name)
+        for found in pkgutil.iter_modules(package.__path__, f"{name}."):
+            importlib.import_module(found.name)
+    for name in LOADED:
+        importlib.import_module(name)
+    importlib.import_module("datalint.registry").all_rules()
 
 
 def serve(line: socket.socket) -> dict[str, Any]:
@@ -84,7 +87,5 @@ def run(job: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    for module in LOADED:
-        importlib.import_module(module)
-    importlib.import_module("datalint.registry").all_rules()
+    load()
     run(serve(socket.socket(fileno=int(sys.argv[1]))))

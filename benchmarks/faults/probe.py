@@ -8,7 +8,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ class Case:
     told: Sequence[tuple[str, int | None]] = ()
     rows: Sequence[Any] | None = None
     more: bool = False
+    label: str = ""
+    refused: str = ""  # what `clean` must name in its one line where it cannot store the file as Parquet
 
 
 def digest(value: Any) -> str:
@@ -40,23 +42,36 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=repr).encode()).hexdigest()[:12]
 
 
-def trials(bench: Bench, cases: Iterable[Case], *, how: str = "clean", rules: str = RULES) -> Iterator[Trial]:
-    """Probe each case, and judge it."""
+def trials(
+    bench: Bench,
+    cases: Iterable[Case],
+    *,
+    how: str = "clean",
+    rules: str = RULES,
+    limits: Mapping[str, int] | None = None,
+) -> Iterator[Trial]:
+    """Probe each case, and judge it. `limits` are those of resource.setrlimit."""
     kept = list(cases)
     with bench.folder() as folder:
         for number, case in enumerate(kept):
             (folder / f"{number:06}").mkdir()
             (folder / f"{number:06}" / case.name).write_bytes(case.data)
-        found = bench.each("benchmarks.faults.probe:probe", folder, how, rules, cwd=folder, items=len(kept))
+        call = "benchmarks.faults.probe:probe"
+        found = bench.each(call, folder, how, rules, cwd=folder, items=len(kept), limits=limits)
         for case, seen in zip(kept, found, strict=True):
             problem = judged(case, seen)
-            yield Trial(case.kind, problem and f"{case.kind}, {case.name}: {problem}: {case.data[:120]!r}")
+            what = case.label or repr(case.data[:120])
+            yield Trial(case.kind, problem and f"{case.kind}, {case.name}: {problem}: {what}")
 
 
 def judged(case: Case, seen: Any) -> str:
     """What is wrong with what was seen of a case."""
     if "died" in seen:
         return f"died: {seen['died']}"
+    if case.refused:
+        raised, what = str(seen["raised"]), f"/{case.name}: column {case.refused}, which Parquet has not; "
+        refused = raised.startswith("OutputError: ") and what in raised and "\n" not in raised
+        return "" if refused else f"not refused as {what!r}, but {raised!r}"
     if seen["raised"]:
         return f"raised {seen['raised']}"
     if seen.get("lost"):

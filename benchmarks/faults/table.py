@@ -2,9 +2,11 @@
 
 from functools import partial
 
-from benchmarks.faults import badinput, containers, disk, ending, flips, generated, hostile, records, streams
+from benchmarks.faults import badinput, bombs, containers, disk, ending, flips, generated, hostile, records, streams
 from benchmarks.faults.common import Fault
-from benchmarks.faults.ending import clean_job, fix_job
+from benchmarks.faults.ending import clean_job, fix_job, restore_job
+
+to_jsonl_job = partial(clean_job, to="jsonl")
 
 FAULTS = (
     Fault("0", "bad input of other projects, in 4 GB", badinput.survived),
@@ -40,13 +42,20 @@ FAULTS = (
     Fault("16", "wrong ending", containers.wrong_ending),
     Fault("17", "kill -9 in clean: old output or new one", ending.clean_killed),
     Fault("17", "kill -9 in check --fix", ending.fix_killed),
+    Fault("17", "kill -9 in restore", ending.restore_killed),
     Fault("18", "SIGTERM in clean: exit 143, nothing left behind", ending.clean_terminated),
     Fault("18", "SIGINT in clean: exit 130, nothing left behind", ending.clean_interrupted),
+    Fault("18", "SIGTERM while the program starts, too", ending.clean_terminated_at_start),
+    Fault("18", "SIGINT while the program starts, too", ending.clean_interrupted_at_start),
+    Fault("18", "SIGINT in restore", ending.restore_interrupted),
     Fault("18", "SIGINT three times in clean", ending.second_signal),
     Fault("18", "SIGTERM in check --fix", ending.fix_terminated),
     Fault("18", "SIGINT in check --fix", ending.fix_interrupted),
     Fault("19", "disk full at each write of clean", partial(disk.every_write, make=clean_job)),
     Fault("19", "disk full at each write of check --fix", partial(disk.every_write, make=fix_job)),
+    Fault("19", "disk full at each write of clean --to jsonl", partial(disk.every_write, make=to_jsonl_job)),
+    Fault("19", "disk full at each write of restore", partial(disk.every_write, make=restore_job)),
+    Fault("19", "disk full at each write of a report", disk.every_write_of_a_report),
     Fault("19", "clean on a disk with a few KiB left", partial(disk.small_disk, make=clean_job)),
     Fault("19", "check --fix on a disk with a few KiB left", partial(disk.small_disk, make=fix_job)),
     Fault("19", "TMPDIR full", disk.full_temporary_disk),
@@ -60,6 +69,11 @@ FAULTS = (
     Fault("24", "standard streams that are closed", streams.closed_streams),
     Fault("25", "the process that renders templates is killed", streams.killed_helper),
     Fault("25", "too little memory for clean", disk.killed_for_memory),
+    Fault("26", "templates that take for ever: one row is told", bombs.template_bombs),
+    Fault("27", "patterns that take for ever", bombs.patterns),
+    Fault("27", "texts for which expressions take long", bombs.long_texts),
+    Fault("28", "gzip and zstd bombs", bombs.packed_bombs),
+    Fault("29", "an input as the place of a report", hostile.report_over_input),
     Fault("30", "paths in a manifest", hostile.manifest_paths),
     Fault("31", "pickles are not opened", hostile.pickles),
 )

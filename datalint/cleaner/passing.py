@@ -7,6 +7,7 @@ import numpy as np
 
 from datalint.cleaner.arrow import cells_of
 from datalint.cleaner.schema import Seen, arrow_field
+from datalint.errors import OutputError
 from datalint.fixes import same
 from datalint.source.columnar import is_json_text
 
@@ -29,6 +30,19 @@ def passed_schema(schema: "pa.Schema", seen: Seen, retyped: set[str]) -> "pa.Sch
     fields += [arrow_field(name, below) for name, below in seen.keys.items() if name not in schema.names]
     made = pa.schema(fields, metadata=schema.metadata or None)
     return made if made.equals(schema) else without_descriptions(made)
+
+
+def refuse_unstorable(schema: "pa.Schema", name: str) -> None:
+    """Raise OutputError for a column of a type that Arrow has and Parquet has not, such as unions and intervals."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for field in schema:
+        try:
+            pq.ParquetWriter(pa.MockOutputStream(), pa.schema([field])).close()
+        except (pa.ArrowException, OSError) as error:
+            what = f"{name}: column {field.name[:80]!r} has the type {str(field.type)[:200]}, which Parquet has not"
+            raise OutputError(f"{what}; give it another type, or clean with --to jsonl") from error
 
 
 def without_descriptions(schema: "pa.Schema") -> "pa.Schema":

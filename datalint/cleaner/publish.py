@@ -89,7 +89,8 @@ def _told(out: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowException) as error:
-        reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
+        number = getattr(error, "errno", None)  # pyarrow puts a text of its own into `strerror`
+        reason = os.strerror(number) if number else (str(error).splitlines() or [type(error).__name__])[0]
         named = getattr(error, "filename", None)
         # What failed may be an input that went away, or the disk of TMPDIR.
         elsewhere = isinstance(named, str) and not Path(named).absolute().is_relative_to(out.parent)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,8 +81,9 @@ class ArrowFile:
         self._sink.close()
 
     def abort(self) -> None:
-        """Let go of the file."""
-        self._sink.close()
+        """Let go of the file; what is in it does not matter any more."""
+        with suppress(OSError):
+            self._sink.close()
 
 
 @dataclass

@@ -7,6 +7,7 @@ cleaned again are as large as they were.
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -52,8 +53,9 @@ class Lines:
         self._file.close()
 
     def abort(self) -> None:
-        """Let go of the file."""
-        self._file.close()
+        """Let go of the file; what is in it does not matter any more."""
+        with suppress(OSError):
+            self._file.close()
 
 
 @dataclass

@@ -15,6 +15,7 @@ import xxhash
 
 from datalint.cleaner.arrow import cells_of
 from datalint.cleaner.manifest import Rebuild
+from datalint.cleaner.passing import refuse_unstorable
 from datalint.cleaner.schema import MAX_COLUMNS, Seen
 from datalint.engine import Job
 from datalint.errors import OutputError
@@ -55,6 +56,8 @@ def survey(job: Job, fixes: Fixes, *, sha256: str, to: str = "parquet") -> Surve
     found = Survey(encoding=source.encoding, compression=source.compression, content_sha256=sha256)
     if to == "parquet":
         found.schema = source.schema
+        if found.schema is not None:
+            refuse_unstorable(found.schema, job.file.name)
     columnar, text = found.schema is not None, source.container in TEXT
     looks = not columnar or any(one.rewrites_of(job.index) for one in fixes.rounds)
     content = _Content(source.encoding)

@@ -1,6 +1,7 @@
 """Parquet files that are written and read a few rows at a time."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,11 @@ class Writer:
         self._waiting: list[pa.RecordBatch] = []
         self._held = self._count = 0
         self._sink = create_arrow(path)
-        self._file = pq.ParquetWriter(self._sink, schema, compression="zstd", write_page_checksum=True)
+        try:
+            self._file = pq.ParquetWriter(self._sink, schema, compression="zstd", write_page_checksum=True)
+        except BaseException:
+            self._closed()
+            raise
 
     def write(self, batch: "pa.RecordBatch") -> None:
         """Take a batch of the schema."""
@@ -53,10 +58,14 @@ class Writer:
         self._sink.close()
 
     def abort(self) -> None:
-        """Let go of the file; what is in it does not matter any more."""
+        """Let go of the file; what is in it does not matter any more. Never fails: others are let go of after it."""
         self._waiting.clear()
-        self._file.is_open = False
-        self._sink.close()
+        self._file.is_open = False  # pyarrow closes it otherwise when it is collected, and prints what fails then
+        self._closed()
+
+    def _closed(self) -> None:
+        with suppress(OSError):
+            self._sink.close()
 
     def _flush(self) -> None:
         import pyarrow as pa

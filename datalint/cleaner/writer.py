@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +20,7 @@ from datalint.cleaner.style import SameStyle, Style
 from datalint.cleaner.survey import Survey
 from datalint.cleaner.tables import Ledger, changes_schema, originals_schema, removed_schema
 from datalint.engine import Job
-from datalint.errors import InputError, UsageError
+from datalint.errors import InputError, OutputError, UsageError
 from datalint.findings import message
 from datalint.fingerprint import digest
 from datalint.fixes import Drop, Fixes, Repaired
@@ -53,10 +54,14 @@ class Ledgers:
     """The three tables beside the data files."""
 
     def __init__(self, folder: Path) -> None:
-        """Open them."""
-        self.removed = Ledger(folder / "removed.parquet", removed_schema())
-        self.changes = Ledger(folder / "changes.parquet", changes_schema())
-        self.originals = Ledger(folder / "originals.parquet", originals_schema())
+        """Open them, all or none."""
+        with ExitStack() as opened:
+            self.removed = Ledger(folder / "removed.parquet", removed_schema())
+            opened.callback(self.removed.abort)
+            self.changes = Ledger(folder / "changes.parquet", changes_schema())
+            opened.callback(self.changes.abort)
+            self.originals = Ledger(folder / "originals.parquet", originals_schema())
+            opened.pop_all()
 
     def close(self) -> None:
         """Write what is left."""
@@ -95,6 +100,8 @@ def write_file(
     schema: "pa.Schema",
 ) -> Written:
     """Write one input. Raises OutputError if a row does not come back as it was from what was written."""
+    import pyarrow as pa
+
     stored = _with_provenance(schema, label) if target.provenance and target.to == "parquet" else schema
     shards = Shards(target.folder, output, parquet_file(stored) if target.to == "parquet" else Lines, target.shard_size)
     try:
@@ -102,8 +109,11 @@ def write_file(
         file = _File(job, fixes, sink, target, rules)
         done = file.write()
         done.names = shards.finish(target.taken)
-    except BaseException:
+    except BaseException as error:
         shards.abort()
+        if isinstance(error, pa.ArrowException):  # a failing disk is an OSError
+            what = f"{label}: cannot be stored ({str(error).partition(chr(10))[0]})"
+            raise OutputError(f"{what}; give its columns other types, or clean with --to jsonl") from error
         raise
     return done
 

@@ -62,13 +62,16 @@ def command(paths: tuple[str, ...], **flags: Any) -> int:
     from datalint.cli.colors import wanted
     from datalint.cli.fixing import fixed, refuse_contradictions, show_fixes
     from datalint.cli.progress import bar, size_of
-    from datalint.report import Look, parse_output, write_report
+    from datalint.report import Look, parse_output, refuse_inputs, write_report
     from datalint.report.escape import told
     from datalint.run import check_settings, prepare
 
     refuse_contradictions(flags)
     settings = settings_of(flags)
     outputs = [parse_output(text) for text in flags["outputs"]] or [parse_output("text")]
+    config = settings.config
+    explicit = [*config.train, *config.eval, *config.reference]
+    refuse_inputs(outputs, [*paths, *explicit])  # what lies in folders, once they were searched
     if flags["show_files"]:
         for job in prepare(paths or None, settings).plan.jobs:
             click.echo(f"{told(job.file.name)}\t{job.file.split}")
@@ -79,7 +82,6 @@ def command(paths: tuple[str, ...], **flags: Any) -> int:
     if flags["fix"]:
         report = fixed(paths or None, settings, flags, fingerprints=fingerprints)
     else:
-        explicit = [*settings.config.train, *settings.config.eval, *settings.config.reference]
         total = size_of([*paths, *explicit] or ["."])
         with bar("checking", total, show=flags["progress"]) as progress:
             report = check_settings(
@@ -89,7 +91,7 @@ def command(paths: tuple[str, ...], **flags: Any) -> int:
         note(hint)
     look = Look(
         color=wanted(flags["color"]),
-        max_examples=settings.config.max_examples,
+        max_examples=config.max_examples,
         excerpts=not flags["no_excerpts"],
         statistics=flags["statistics"],
     )

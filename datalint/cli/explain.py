@@ -32,10 +32,11 @@ def command(location: str, **flags: Any) -> int:
     Rows of JSON arrays and Parquet files have no lines: give FILE#ROW, counted from 0.
     """
     from datalint.cli.colors import wanted
-    from datalint.explain import explain, html, seen, text
-    from datalint.report import parse_output, write_bytes
+    from datalint.explain import explain, html, parse_location, seen, text
+    from datalint.report import parse_output, refuse_inputs, write_bytes
 
     output = parse_output(flags["output"], ("text", "html", "json"))
+    refuse_inputs([output], [parse_location(location)[0]])
     explained = explain(location, settings_of(flags))
     if output.format == "html":
         data = html.render(explained).encode()

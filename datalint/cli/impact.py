@@ -69,8 +69,10 @@ def command(raw: str, clean: str | None, evaluation: str | None, **flags: Any) -
     before that.
     """
     from datalint.cli.trainer import cache_folder, impact_outputs, load_trainer, training_bars, write_impact
+    from datalint.report import refuse_inputs
 
     outputs = impact_outputs(flags["outputs"] or ("text",))
+    refuse_inputs(outputs, filter(None, (raw, clean, evaluation)))
     flags["columns"] = pairs(flags["columns"], flag="--columns")
     settings = settings_of({key: value for key, value in flags.items() if key != "seeds"})
     wanted = _wanted(settings, evaluation, flags)

@@ -2,10 +2,13 @@
 
 import importlib
 import importlib.util
+import itertools
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 # Looked for before anything is loaded, so that a broken installation is told in one line and not by a traceback.
 _NEEDED = ("torch", "transformers", "peft", "sklearn", "scipy", "model2vec", "safetensors")
 _FORMATS = ("text", "json", "html")
+LINES = 10  # of progress, off a terminal
 
 
 def load_trainer(module: str) -> Any:
@@ -81,9 +85,15 @@ def cache_folder(given: str | None, *, off: bool) -> Path | None:
 
 @contextmanager
 def training_bars(*, show: bool | None) -> Iterator[Callable[[int], Callable[[], None]]]:
-    """A function that takes a number of steps and returns what is called after each; bars tell the time left."""
+    """A function that takes a number of steps and returns what is called after each; all tell the time left.
+
+    A bar on a terminal; elsewhere, where it was asked for, a line for each tenth: what redraws itself is lost in a log.
+    """
     if not (sys.stderr.isatty() if show is None else show):
         yield lambda _total: lambda: None
+        return
+    if not sys.stderr.isatty():
+        yield _lines
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -104,3 +114,16 @@ def training_bars(*, show: bool | None) -> Iterator[Callable[[int], Callable[[],
             return lambda: progress.advance(task)
 
         yield track
+
+
+def _lines(total: int) -> Callable[[], None]:
+    """Ten lines with the time left, at the pace so far."""
+    began, done = time.monotonic(), itertools.count(1)
+
+    def advance() -> None:
+        step = next(done)
+        if step * LINES // total > (step - 1) * LINES // total:
+            left = timedelta(seconds=round((time.monotonic() - began) / step * (total - step)))
+            click.echo(f"training {100 * step // total}%, {left} left", err=True)
+
+    return advance

@@ -2,14 +2,15 @@
 
 import os
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Final
+from io import FileIO
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datalint.dedup.ragged import I64, U32, U64, Ragged, joined, ranges, spans
 from datalint.errors import InputError
-from datalint.spool import Scratch
+from datalint.spool import Scratch, temporary, write_all
 
 _GAP: Final = 1 << 13
 """Values (32 KiB) that are read in vain rather than with a second call."""
@@ -28,7 +29,7 @@ class Array:
         self.length = 0
         self._scratch, self._limit = scratch, limit
         self._parts: list[NDArray[Any]] = []
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
 
     @property
     def spilled(self) -> bool:
@@ -44,9 +45,9 @@ class Array:
         waiting, self._parts = [*self._parts, values], []
         if self._file is None:
             self._file = self._scratch.open()
-        for part in waiting:
-            self._file.write(np.ascontiguousarray(part, self.dtype).data)
-        self._file.flush()
+        with temporary():
+            for part in waiting:
+                write_all(self._file, np.ascontiguousarray(part, self.dtype).view(np.uint8).data)
 
     def whole(self) -> NDArray[Any]:
         """All values; of what is in memory always the same array."""

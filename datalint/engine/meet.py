@@ -6,7 +6,9 @@ from typing import Protocol
 import polars as pl
 
 from datalint.rule import Rule, Totals
+from datalint.shards import Shards
 from datalint.source import DataFile
+from datalint.source.names import whole_of
 from datalint.spool import Scratch, Spool
 
 
@@ -47,14 +49,18 @@ class Gathered:
         found = []
         groups = self._groups[rule.code]
         for dataset, split in sorted(groups, key=lambda group: (group[0], group[1] or "")):
-            inside = {
-                index: read.rows
+            some = [
+                (index, read)
                 for index, read in enumerate(files)
                 if read.file.dataset == dataset and split in (read.file.split, None)
-            }
+            ]
+            inside = {index: read.rows for index, read in some}
+            # To a rule that looks across splits a file is nothing but a place.
+            parted = [(index, whole_of(read.file.path), read.rows) for index, read in some if split is not None]
+            shards = Shards.of(parted)
             parts = groups.pop((dataset, split))
             if parts.size:
-                done = rule.meet(parts, Totals(sum(inside.values()), inside))
+                done = rule.meet(parts, Totals(sum(inside.values()), shards.rows(inside), shards))
                 if done.height:
                     found.append(done)
         return pl.concat(found, how="diagonal_relaxed") if found else pl.DataFrame()

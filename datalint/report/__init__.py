@@ -6,9 +6,11 @@ A further format is its file and its line in `FORMATS`.
 import importlib
 import io
 import os
+import stat
 import sys
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -19,7 +21,7 @@ from datalint.report.look import Look
 if TYPE_CHECKING:
     from datalint.report.model import Report
 
-__all__ = ["FORMATS", "Look", "Output", "parse_output", "render", "write_bytes", "write_report"]
+__all__ = ["FORMATS", "Look", "Output", "parse_output", "refuse_inputs", "render", "write_bytes", "write_report"]
 
 # Format -> the module that has it as `write(report, out, look)`; loaded when asked for.
 FORMATS: Mapping[str, str] = {
@@ -54,13 +56,24 @@ def parse_output(text: str, formats: Collection[str] = tuple(FORMATS)) -> Output
     target = Path(path)
     if target.is_dir():
         raise OutputError(f"--output-format: {path} is a folder; name a file in it")
-    if not os.access(target if target.exists() else target.parent, os.W_OK):
+    # A file is replaced, for which its folder must let us too; a pipe or a device is written to.
+    places = [target] * target.exists() + [target.parent] * (target.is_file() or not target.exists())
+    if not all(os.access(place, os.W_OK) for place in places):
         raise OutputError(f"--output-format: {path} cannot be written; check that its folder exists and lets you")
     return Output(name, target)
 
 
+def refuse_inputs(outputs: Iterable[Output], inputs: Iterable[str | Path]) -> None:
+    """Raise OutputError for a report that would take the place of data."""
+    taken = set(map(os.path.realpath, inputs))
+    for output in outputs:
+        if output.path is not None and output.path.is_file() and os.path.realpath(output.path) in taken:
+            raise OutputError(f"--output-format: {output.path} is an input; name another file for the report")
+
+
 def write_report(report: "Report", output: Output, look: Look) -> None:
     """Write a report where it was asked for. Files get no colours. Raises OutputError."""
+    refuse_inputs([output], (file.name for file in report.files))
     with _opened(output) as out:
         _write(report, output.format, out, look if output.path is None else replace(look, color=False))
 
@@ -78,10 +91,38 @@ def _opened(output: Output) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         return
     try:
-        with output.path.open("wb") as out:
-            yield out
+        if output.path.exists() and not output.path.is_file():  # a pipe, /dev/stdout
+            with output.path.open("wb") as out:
+                yield out
+        else:
+            with _replacing(output.path) as out:
+                yield out
     except OSError as error:
         raise OutputError(f"--output-format: {output.path} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of another one once it is whole. A link is replaced, not what it points to."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".new", dir=path.parent)
+    new = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            yield out
+        new.chmod(_mode(path))
+        new.replace(path)
+    finally:
+        with suppress(FileNotFoundError):
+            new.unlink()
+
+
+def _mode(path: Path) -> int:
+    """The mode of a file that is replaced, or of a new one."""
+    if path.is_file() and not path.is_symlink():
+        return stat.S_IMODE(path.stat().st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def render(report: "Report", format: str = "text", look: Look = Look()) -> str:  # noqa: A002, B008 - a frozen value

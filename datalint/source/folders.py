@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -12,6 +13,8 @@ from datalint.source.names import SPLITS, data_names, is_data_name, split_of
 
 LARGEST = 64 << 20  # bytes of a manifest; cards are bounded more tightly, since YAML is slow
 _CARD = 1 << 20
+_ANY = re.compile(r"(?:\*\*/)+")
+_MOST_ANY = 3
 
 
 class Listed(NamedTuple):
@@ -173,6 +176,10 @@ def _matched(folder: Path, base: Path, files: Any, name: str) -> Iterator[tuple[
         else:
             if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
                 raise InputError(f"{told}, outside of its folder; do not trust this folder")
+            # Each stands for any number of folders: with a few dozen of them the ways to match have no end.
+            pattern = _ANY.sub("**/", pattern)
+            if pattern.count("**") > _MOST_ANY:
+                raise InputError(f"{told}, which has too many '**'; put it right, or name the files")
             globbed = sorted(glob.glob(pattern, root_dir=base, recursive=True))  # noqa: PTH207  hidden ones stay out
             hits = [base / hit for hit in globbed if is_data_name(PurePosixPath(hit).name) and (base / hit).is_file()]
         if not hits:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 ENDINGS = ("jsonl", "ndjson", "json", "csv", "tsv", "parquet", "arrow", "arrows", "feather")
 SPLITS = ("train", "eval", "reference")
@@ -69,6 +70,15 @@ _OF_A_MODEL = frozenset(
 _WORD = re.compile(
     r"(?:^|[-._ 0-9])(train|training|validation|valid|val|dev|test|testing|eval|evaluation)(?=$|[-._ 0-9])"
 )
+
+# What `datasets` calls the shards of a file: train-00000-of-00002.parquet.
+_SHARD = re.compile(r"-\d{5,}(-of-\d{5,}\.)")
+
+
+def whole_of(path: Path) -> Path | None:
+    """Of a shard what the names of all shards of its file have in common; None for any other file."""
+    name, shards = _SHARD.subn(r"\1", path.name)
+    return path.with_name(name) if shards else None
 
 
 def data_names(names: Collection[str]) -> list[str]:

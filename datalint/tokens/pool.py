@@ -90,8 +90,9 @@ def _stop(process: subprocess.Popen[bytes], owner: int) -> None:
 class RenderPool:
     """Renders rows in one worker process at a time.
 
-    A row that hits a limit gets a RenderError, and the next row has a new worker. After `max_hits` such rows
-    the template as a whole is given up, whatever tokens it is given. The limits are for one row: `cpu_seconds`,
+    A row that hits a limit gets a RenderError, and the next row has a new worker. A row at which a worker dies is
+    rendered once more, for the system too ends processes where memory is short. After `max_hits` rows that hit
+    limits the template as a whole is given up, whatever tokens it is given. The limits are for one row: `cpu_seconds`,
     `wall_seconds`, and `memory`, bytes of address space beyond what the started worker has.
     """
 
@@ -100,6 +101,7 @@ class RenderPool:
     memory: int = 768 << 20
     max_hits: int = 3
     _hits: Counter[str] = field(default_factory=Counter, init=False, repr=False)
+    _died_at: bytes | None = field(default=None, init=False, repr=False)  # the row at which the last worker died
     _worker: _Worker | None = field(default=None, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
@@ -114,6 +116,7 @@ class RenderPool:
         encoded = list(places)
         results: list[Rendered | RenderError] = []
         with self._lock:
+            self._died_at = None
             while len(results) < len(encoded) and self._hits[template.sources] < self.max_hits:
                 results += self._render_some(template, encoded[len(results) : len(results) + BATCH_ROWS])
         message = f"the template is given up: {self.max_hits} rows ran into the limits of rendering"
@@ -127,7 +130,7 @@ class RenderPool:
             self._worker = None
 
     def _render_some(self, template: ChatTemplate, rows: Sequence[bytes]) -> Iterator[Rendered | RenderError]:
-        """Results of the first rows, at least one: as many as fit a message, or until a limit is hit."""
+        """Results of the first rows: as many as fit a message, or until a limit is hit or the worker dies."""
         encoded: list[bytes] = []
         size = 0
         for row in rows:
@@ -138,15 +141,19 @@ class RenderPool:
         now = template.now.isoformat() if template.now else None
         request = Request(template.digest, dict(template.named), dict(template.special_tokens), now, encoded)
         worker = self._started()
+        row = encoded[0]
         try:
             worker.send(msgspec.msgpack.encode(request))
-            for _ in encoded:
+            for row in encoded:  # noqa: B007  needed where the worker ends
                 result = _result(worker.receive(self.wall_seconds))
                 if isinstance(result, RenderError) and result.kind == "limit":
                     raise _WorkerEndedError(result.error, result.message)
                 yield result
         except _WorkerEndedError as ended:
             self.close()
+            if ended.args == _CRASH and row != self._died_at:
+                self._died_at = row
+                return
             self._hits[template.sources] += 1
             limit, message = ended.args
             if self._hits[template.sources] == self.max_hits:
@@ -155,8 +162,21 @@ class RenderPool:
 
     def _started(self) -> _Worker:
         if self._worker is None:
-            self._worker = self._start()
+            try:
+                self._worker = self._start()
+            except _WorkerEndedError:
+                self._worker = self._start_again()
         return self._worker
+
+    def _start_again(self) -> _Worker:
+        """A second try, as for a row. Raises TokenizerError."""
+        try:
+            return self._start()
+        except _WorkerEndedError as error:
+            raise TokenizerError(
+                f"{sys.executable}: the process that renders chat templates does not start "
+                "(`python -m datalint.tokens.worker 2 1000000000` shows why)"
+            ) from error
 
     def _start(self) -> _Worker:
         limits = [str(self.cpu_seconds), str(self.memory)]
@@ -171,12 +191,9 @@ class RenderPool:
         worker = _Worker(process, weakref.finalize(self, _stop, process, os.getpid()))
         try:
             worker.receive(START_SECONDS)
-        except _WorkerEndedError as error:
+        except _WorkerEndedError:
             worker.stop()
-            raise TokenizerError(
-                f"{sys.executable}: the process that renders chat templates does not start "
-                "(`python -m datalint.tokens.worker 2 1000000000` shows why)"
-            ) from error
+            raise
         return worker
 
 

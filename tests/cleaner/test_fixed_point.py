@@ -54,8 +54,11 @@ def settled(folder: Path, content: bytes, unsafe: bool, **how: Any) -> Any:
 
 
 @pytest.mark.parametrize("unsafe", [False, True])
-# Not in shards: a file's format is what most of its rows have, and a shard of this mixture may have another majority.
-@pytest.mark.parametrize("how", [{}, {"to": "jsonl"}], ids=["tables", "lines"])
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"to": "jsonl"}, {"max_shard_size": "30kB"}, {"to": "jsonl", "max_shard_size": "30kB"}],
+    ids=["tables", "lines", "shards", "shards of lines"],
+)
 def test_the_examples_of_all_rules_in_one_file(tmp_path: Path, unsafe: bool, how: dict[str, Any]) -> None:
     some = random.Random(3).sample(LINES, len(LINES))
     result = settled(tmp_path, b"\n".join([*some, *some[:40]]) + b"\n", unsafe, **how)

@@ -8,7 +8,6 @@ from benchmarks.faults.common import Passes
 pytestmark = pytest.mark.shared
 
 
-@pytest.mark.skip(reason="six Arrow files hold types that Parquet has not: clean refuses them in one line")
 def test_bad_input_of_other_projects_in_4_gb(passes: Passes) -> None:
     passes(badinput.survived)
 

@@ -4,7 +4,8 @@ from functools import partial
 
 from benchmarks.faults import disk, ending, streams
 from benchmarks.faults.common import Passes
-from benchmarks.faults.ending import clean_job, fix_job
+from benchmarks.faults.ending import clean_job, fix_job, restore_job
+from benchmarks.faults.table import to_jsonl_job
 
 
 def test_sigkill_in_clean(passes: Passes) -> None:
@@ -13,6 +14,22 @@ def test_sigkill_in_clean(passes: Passes) -> None:
 
 def test_sigkill_in_check_fix(passes: Passes) -> None:
     passes(ending.fix_killed)
+
+
+def test_sigkill_in_restore(passes: Passes) -> None:
+    passes(ending.restore_killed)
+
+
+def test_sigint_in_restore(passes: Passes) -> None:
+    passes(ending.restore_interrupted)
+
+
+def test_sigterm_while_the_program_starts(passes: Passes) -> None:
+    passes(ending.clean_terminated_at_start)
+
+
+def test_sigint_while_the_program_starts(passes: Passes) -> None:
+    passes(ending.clean_interrupted_at_start)
 
 
 def test_sigterm_in_clean(passes: Passes) -> None:
@@ -41,6 +58,18 @@ def test_disk_full_at_each_write_of_clean(passes: Passes) -> None:
 
 def test_disk_full_at_each_write_of_check_fix(passes: Passes) -> None:
     passes(partial(disk.every_write, make=fix_job))
+
+
+def test_disk_full_at_each_write_of_clean_to_jsonl(passes: Passes) -> None:
+    passes(partial(disk.every_write, make=to_jsonl_job))
+
+
+def test_disk_full_at_each_write_of_restore(passes: Passes) -> None:
+    passes(partial(disk.every_write, make=restore_job))
+
+
+def test_disk_full_at_each_write_of_a_report(passes: Passes) -> None:
+    passes(disk.every_write_of_a_report)
 
 
 def test_small_disk_for_clean(passes: Passes) -> None:

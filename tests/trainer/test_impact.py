@@ -13,6 +13,7 @@ pytestmark = pytest.mark.train
 
 TRAIN, EVALUATION = questions()[:350], questions()[350:]
 NOISY, FLIPPED = flip(TRAIN, 0.3)
+PLAIN = {"learning_curve": False}  # a third of the heads
 
 
 @pytest.fixture(scope="module")
@@ -29,25 +30,25 @@ def test_wrong_labels_removed_help(helped):
 
 def test_a_random_drop_does_not_help():
     chosen = np.random.default_rng(3).permutation(len(TRAIN))[:280]
-    found = impact(examples(TRAIN), examples([TRAIN[i] for i in sorted(chosen)]), examples(EVALUATION))
+    found = impact(examples(TRAIN), examples([TRAIN[i] for i in sorted(chosen)]), examples(EVALUATION), **PLAIN)
     assert found.verdict == "no measurable difference"
 
 
 def test_good_rows_lost_hurt():
     labels = sorted({label for _, label in TRAIN})[:6]
     clean = [pair for pair in TRAIN if pair[1] not in labels]
-    assert impact(examples(TRAIN), examples(clean), examples(EVALUATION)).verdict == "hurt"
+    assert impact(examples(TRAIN), examples(clean), examples(EVALUATION), **PLAIN).verdict == "hurt"
 
 
 def test_a_cleaning_that_changes_nothing_measures_nothing():
-    found = impact(examples(TRAIN), examples(TRAIN[::-1]), examples(EVALUATION))
+    found = impact(examples(TRAIN), examples(TRAIN[::-1]), examples(EVALUATION), **PLAIN)
     assert found.verdict == "no measurable difference"
     assert found.clean_minus_raw["metric"].estimate == 0
     assert "the cleaning changed nothing that is trained on" in found.notes
 
 
 def test_leaked_rows_are_in_no_arm_and_earn_nothing():
-    found = impact(examples(TRAIN + EVALUATION[:60]), examples(TRAIN), examples(EVALUATION))
+    found = impact(examples(TRAIN + EVALUATION[:60]), examples(TRAIN), examples(EVALUATION), **PLAIN)
     assert found.train == {"raw": 410, "clean": 350, "left_out_for_leakage": 60}
     assert {arm.rows for arm in found.arms} == {350}
     assert found.verdict == "no measurable difference"
@@ -57,7 +58,7 @@ def test_few_eval_rows_give_figures_and_no_verdict():
     train, evaluation = split(200)
     noisy, wrong = flip(train, 0.3)
     clean = [pair for pair, bad in zip(noisy, wrong, strict=True) if not bad]
-    found = impact(examples(noisy), examples(clean), examples(evaluation))
+    found = impact(examples(noisy), examples(clean), examples(evaluation), **PLAIN)
     assert found.verdict == "not enough data"
     assert "accuracy" in found.clean_minus_raw
 
@@ -65,7 +66,7 @@ def test_few_eval_rows_give_figures_and_no_verdict():
 def test_a_class_with_few_eval_rows_gives_no_verdict():
     label = EVALUATION[0][1]
     thin = [pair for pair in EVALUATION if pair[1] != label] + [p for p in EVALUATION if p[1] == label][:4]
-    found = impact(examples(NOISY), examples(TRAIN), examples(thin))
+    found = impact(examples(NOISY), examples(TRAIN), examples(thin), **PLAIN)
     assert found.verdict == "not enough data"
     assert f"fewer than 5 distinct eval rows for {label}" in found.notes
 
@@ -75,14 +76,14 @@ def test_a_class_that_only_training_has_gives_no_verdict():
     label = sorted({label for _, label in TRAIN})[0]
     without = [pair for pair in EVALUATION if pair[1] != label]
     clean = [pair for pair in TRAIN if pair[1] != label]
-    found = impact(examples(TRAIN), examples(clean), examples(without))
+    found = impact(examples(TRAIN), examples(clean), examples(without), **PLAIN)
     assert found.verdict == "not enough data"
 
 
 def test_another_spelling_of_a_label_is_no_class_of_its_own():
     label = sorted({label for _, label in TRAIN})[0]
     spelt = [(text, found.upper() if found == label and i % 2 else found) for i, (text, found) in enumerate(TRAIN)]
-    assert impact(examples(spelt), examples(TRAIN), examples(EVALUATION)).verdict != "not enough data"
+    assert impact(examples(spelt), examples(TRAIN), examples(EVALUATION), **PLAIN).verdict != "not enough data"
 
 
 def test_the_same_input_gives_the_same_report(helped):
@@ -121,7 +122,7 @@ def test_the_json_contract(helped):
 
 
 def test_trusted_eval_labels_let_the_brier_score_decide():
-    found = impact(examples(NOISY), examples(TRAIN), examples(EVALUATION), eval_labels="trusted")
+    found = impact(examples(NOISY), examples(TRAIN), examples(EVALUATION), eval_labels="trusted", **PLAIN)
     assert found.decided_by == "Brier score"
     assert found.verdict == "helped"
 
@@ -134,5 +135,7 @@ def test_what_a_user_can_get_wrong():
         impact(train, train, evaluation, objective="f1 > 3")
     with pytest.raises(InputError, match="the clean file has no rows"):
         impact(train, [], evaluation)
+    with pytest.raises(InputError, match="eval file has no label of the other files"):
+        impact(train, train, examples([(text, f"row {i}") for i, (text, _) in enumerate(EVALUATION)]))
     with pytest.raises(InputError, match="every training row matches"):
         impact(evaluation, evaluation, evaluation)

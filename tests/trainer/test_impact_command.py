@@ -10,6 +10,27 @@ from trainer_examples import flip, questions
 pytestmark = pytest.mark.train
 
 
+@pytest.fixture(scope="module", autouse=True)
+def offline():
+    """In this process too: what one test has loaded another finds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        yield
+
+
+def quick(*words, folder: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """The same as `datalint` without a process of its own, whose imports take longer than what is tested."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(folder)
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        patch.setattr(sys, "argv", ["datalint", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code == code, err.getvalue()
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
 def datalint(*words, folder: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     # Offline, and one thread: figures do not depend on it, but a shared machine is kinder to it.
     environment = os.environ | {
@@ -121,6 +142,12 @@ def test_an_output_that_cannot_be_written_is_told_before_the_work(data):
         ("--record", "."),
     ):
         assert datalint(*THREE, *words, folder=data, code=2).stderr.count("\n") == 1
+
+
+def test_the_bar_tells_the_time_left(data):
+    done = datalint(*THREE, "--progress", "--no-cache", "--no-learning-curve", folder=data)
+    assert "training" in done.stderr
+    assert "left" in done.stderr
 
 
 @pytest.fixture(scope="module")

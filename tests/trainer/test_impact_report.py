@@ -35,7 +35,7 @@ def report(verdict="no measurable difference", raw=FLAT, placebo=FLAT, accuracy=
 def test_one_sentence_for_a_manager():
     assert report("helped", UP, UP, UP).sentence == (
         "The cleaning helped. Training on the cleaned file instead of the raw one: +1.1 points [0.2, 2.0] "
-        "on 1,234 held-out rows."
+        "of accuracy on 1,234 held-out rows."
     )
     assert report(task="chat").sentence.endswith(
         "bits per byte of held-out answers (less is better) on 1,234 held-out rows."

@@ -11,6 +11,7 @@ import pytest
 from tiny_model import make_model
 from trainer_examples import examples, flip, questions, split
 
+from datalint.config import load
 from datalint_trainer import lora
 from datalint_trainer.impact import impact
 
@@ -21,27 +22,18 @@ def without_cost(report):
     return {name: value for name, value in report.items() if name != "cost"}
 
 
-@pytest.fixture
-def command(tmp_path):
+def test_a_killed_run_goes_on_where_it_was(tmp_path):
     noisy, wrong = flip(questions()[:350], 0.3)
     clean = [pair for pair, bad in zip(noisy, wrong, strict=True) if not bad]
     for name, pairs in (("raw", noisy), ("clean", clean), ("eval", questions()[350:])):
         lines = [json.dumps({"text": text, "label": label}) for text, label in pairs]
         (tmp_path / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
-    words = ["impact", "raw.jsonl", "clean.jsonl", "--eval", "eval.jsonl", "--isolated"]
-
-    def start(cache: str, out: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "datalint", *words, "--resume", cache, "--output-format", f"json:{out}"],
-            cwd=tmp_path,
-            env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
-        )
-
-    return start
-
-
-def test_a_killed_run_goes_on_where_it_was(command, tmp_path):
-    run = command("cache", "never.json")
+    three = [str(tmp_path / f"{name}.jsonl") for name in ("raw", "clean", "eval")]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "datalint", "impact", *three[:2], "--eval", three[2], "--isolated", "--no-learning-curve"]
+        + ["--resume", str(tmp_path / "cache"), "--output-format", f"json:{tmp_path / 'never.json'}"],
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+    )
     while not list((tmp_path / "cache").glob("*.npz")):
         assert run.poll() is None, "it ended before it could be killed"
         time.sleep(0.005)
@@ -49,12 +41,11 @@ def test_a_killed_run_goes_on_where_it_was(command, tmp_path):
     run.wait()
     assert not (tmp_path / "never.json").exists()
     kept = len(list((tmp_path / "cache").glob("*.npz")))
-    assert command("cache", "resumed.json").wait() == 0
-    assert command("fresh", "fresh.json").wait() == 0
-    resumed, fresh = (json.loads((tmp_path / name).read_text()) for name in ("resumed.json", "fresh.json"))
-    assert resumed["cost"]["found_in_cache"] == kept >= 1
-    assert fresh["cost"]["found_in_cache"] == 0
-    assert without_cost(resumed) == without_cost(fresh)
+    options = {"settings": load(isolated=True), "learning_curve": False}
+    resumed, fresh = impact(*three, cache=tmp_path / "cache", **options), impact(*three, **options)
+    assert resumed.cost["found_in_cache"] == kept >= 1
+    assert fresh.cost["found_in_cache"] == 0
+    assert without_cost(resumed.to_dict()) == without_cost(fresh.to_dict())
 
 
 class KilledError(Exception):

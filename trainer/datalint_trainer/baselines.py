@@ -1,5 +1,6 @@
 """Rivals that need no fine-tuning: if one of them does as well, fine-tuning is not what the task needs."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -60,7 +61,10 @@ def rivals(
     key = key_of({"kind": "rivals", "texts": [words, *eval_texts], "frozen": list(frozen)}, y, *sides)
     found = store.load(key, list(fits))
     if found is None:
-        found = {name: np.asarray(fit(), dtype=np.int64) for name, fit in fits.items()}
+        with warnings.catch_warnings():
+            # Few rows for many labels: the figures tell, and a terminal is no place for a library's advice.
+            warnings.simplefilter("ignore", UserWarning)
+            found = {name: np.asarray(fit(), dtype=np.int64) for name, fit in fits.items()}
         store.save(key, found)
     return tuple(Rival(name, found[name], name in frozen) for name in fits)
 

@@ -220,7 +220,6 @@ def measure_chat(
     found = judge(np.stack([fit.measured.scores for fit in fits]), arms, group, pool.brought)
     distinct = int(group.max()) + 1
     short = distinct < MIN_EVAL_ROWS
-    notes = [f"{distinct} distinct eval rows; a verdict needs {MIN_EVAL_ROWS}"] if short else []
     return Outcome(
         verdict="not enough data" if short else found.word,
         decided_by=DECIDED_BY if found.word == NO_SIDE or short else f"{MEASURES[found.deciding]}, after Holm",
@@ -235,6 +234,6 @@ def measure_chat(
         notes=(
             *prepared.notes,
             "sees repetition, boilerplate, swapped and truncated answers; not whether an answer is true",
-            *notes,
         ),
+        shortage=(f"{distinct} distinct eval rows; a verdict needs {MIN_EVAL_ROWS}",) if short else (),
     )

@@ -93,7 +93,8 @@ def measure_classification(pool: Pool, arms: Sequence[Arm], evaluation: Sequence
         clean_minus_placebo={"metric": comparison.clean_minus_placebo}
         | {name: other for name, (_, other) in intervals.items()},
         baselines=table,
-        notes=tuple(_notes(short, labels[pool.clean], truth)),
+        notes=tuple(_unseen(labels[pool.clean], truth)),
+        shortage=(short,) if short else (),
         details=Details(
             effects,
             curve,
@@ -199,12 +200,9 @@ def _spelling(label: str) -> str:
     return "".join(c for c in label.casefold() if c.isalnum()) or label
 
 
-def _notes(short: str | None, clean: IntArray, truth: IntArray) -> list[str]:
-    notes = [short] if short else []
+def _unseen(clean: IntArray, truth: IntArray) -> list[str]:
     unseen = int(np.isin(truth, clean, invert=True).sum())
-    if unseen:
-        notes.append(f"{counted(unseen, 'eval row')} with a label that the cleaned file does not have")
-    return notes
+    return [f"{counted(unseen, 'eval row')} with a label that the cleaned file does not have"] if unseen else []
 
 
 def _more_data(curve: LearningCurve) -> str:

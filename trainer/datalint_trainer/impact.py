@@ -93,6 +93,8 @@ def impact(
         task = detect_task(examples["raw"])
         if task == "chat" and (by_rule or learning_curve):
             raise UsageError("--by-rule and --learning-curve are for labelled rows, and these are conversations")
+        if task == "chat" and eval_labels == "trusted":
+            raise UsageError("--eval-labels is for labelled rows, and these are conversations; leave it out")
         S, B = _size(task, model, seeds, placebos)
         goal = Goal.parse(objective, task) if objective else None
         rows: dict[str, Sequence[Row]] = {name: training_rows(found, task) for name, found in examples.items()}
@@ -100,6 +102,8 @@ def impact(
             if not found:
                 what = "a label" if task == "classification" else "an answer"
                 raise InputError(f"the {name} file has no rows with {what}")
+        if task == "classification":
+            _same_labels(rows)
         if record:
             verdicts.check(Path(record), rows["clean"], lambda path: training_rows(reading(path, "clean"), task))
         left_out = {name: len(examples[name]) - len(rows[name]) for name in rows}
@@ -144,7 +148,7 @@ def impact(
         clean_minus_placebo=outcome.clean_minus_placebo,
         baselines=outcome.baselines,
         objective=goal.judge(outcome.arms) if goal else None,
-        notes=(*given.note, *_notes(rows_of, left_out, S, B), *outcome.notes, *about_rules),
+        notes=(*outcome.shortage, *given.note, *_notes(rows_of, left_out, S, B), *outcome.notes, *about_rules),
         cost={"cpu_seconds": round(time.process_time() - started, 2), "found_in_cache": store.found},
         versions={"datalint": __version__, "python": platform.python_version()}
         | {name: version(name) for name in VERSIONS},
@@ -220,6 +224,19 @@ def _sources(
     options = CleanOptions(unsafe_fixes=unsafe_fixes)
     clean_settings([raw], for_one_file(settings), out=place / "clean", options=options)
     return _Given(raw, place / "clean", evaluation, note)
+
+
+def _same_labels(rows: Mapping[str, Sequence[Row]]) -> None:
+    """Raises InputError for a file that has no label of the others: it would be compared with what it is not about."""
+    labels = {name: {row.answer for row in found} for name, found in rows.items()}
+    for name in ("clean", "eval"):
+        others = set().union(*(found for other, found in labels.items() if other != name))
+        if not labels[name] & others:
+            examples = " and ".join(repr(min(found)[:40]) for found in (labels[name], others))
+            raise InputError(
+                f"the {name} file has no label of the other files (such as {examples}): is it of the same data? "
+                "--format and --columns say how rows are read"
+            )
 
 
 def _few(model: str | None, rows: Pool) -> bool:

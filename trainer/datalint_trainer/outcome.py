@@ -15,7 +15,10 @@ from datalint_trainer.verdict import Interval, Spread, Word
 
 @dataclass(frozen=True)
 class Outcome:
-    """The measured part of a report; the fields are those of ImpactReport."""
+    """The measured part of a report; the fields are those of ImpactReport.
+
+    - shortage: why there is no verdict, if there is none: a note, or nothing.
+    """
 
     verdict: Word
     decided_by: str
@@ -27,6 +30,7 @@ class Outcome:
     notes: tuple[str, ...]
     details: Details = NO_DETAILS
     advice: tuple[str, ...] = ()
+    shortage: tuple[str, ...] = ()
 
 
 def of_arm(values: FloatArray, arms: Sequence[Arm], name: str) -> FloatArray:

@@ -128,6 +128,8 @@ class ImpactReport:
         figure = signed(self.headline_metric, self.clean_minus_raw[self.headline_metric])
         if self.task == "chat":
             figure += " bits per byte of held-out answers (less is better)"
+        else:
+            figure += " of accuracy"
         return (
             f"{HEADLINES[self.verdict]} Training on the cleaned file instead of the raw one: {figure} "
             f"on {self.evaluation['rows']:,} held-out rows."
@@ -138,7 +140,10 @@ class ImpactReport:
         """Why the verdict is what it is, from the two comparisons of the deciding score."""
         raw, placebo = self.clean_minus_raw["metric"].side, self.clean_minus_placebo["metric"].side
         if self.verdict == "not enough data":
-            return "The figures below are no basis for a decision."
+            return (
+                "The figures below are no basis for a decision: the first note says what is missing. "
+                "Give more rows with --eval."
+            )
         if self.verdict == "helped":
             better = "Better than the raw file, and better than dropping as many rows at random."
             unsure = self.task == "classification" and not self.clean_minus_raw["accuracy"].side

@@ -9,6 +9,7 @@ from datalint.rule import Fix, Rule, none, option
 
 # White space, and characters that show nothing: zero-width, joiners, soft hyphen, BOM.
 _INVISIBLE = r"\s\u{200B}-\u{200F}\u{2060}-\u{2064}\u{00AD}\u{FEFF}\u{180E}"
+_FEW = 20  # a regular expression that repeats more often than some hundred times is refused
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,15 @@ class EmptyField(Rule):
 
     min_chars: int = option(1, "Fewest visible characters that count as text.")
 
-    def map(self, chunk: Chunk) -> pl.DataFrame:
+    def _shows(self, text: pl.Expr) -> pl.Expr:
+        if self.min_chars > _FEW:
+            return text.str.replace_all(f"[{_INVISIBLE}]+", "").str.len_chars() >= self.min_chars
         # Stops at the first characters that show, where counting them would read every text to its end.
-        text = rf"^[{_INVISIBLE}]*(?:[^{_INVISIBLE}][{_INVISIBLE}]*){{{self.min_chars}}}"
-        shows = pl.col("content").str.contains(text).fill_null(value=False)
+        some = f"{{{max(self.min_chars, 0)}}}"
+        return text.str.contains(rf"^[{_INVISIBLE}]*(?:[^{_INVISIBLE}][{_INVISIBLE}]*){some}")
+
+    def map(self, chunk: Chunk) -> pl.DataFrame:
+        shows = self._shows(pl.col("content")).fill_null(value=False)
         rows = chunk.turns.select(pl.col("row").filter(~shows)).to_series()
         if rows.is_empty():
             return none()
