@@ -69,7 +69,6 @@ def test_the_examples_of_all_rules_in_one_file(tmp_path: Path, unsafe: bool, how
 @given(st.lists(st.integers(0, len(LINES) - 1), min_size=1, max_size=12), st.booleans(), st.booleans())
 @settings(
     max_examples=40,
-    deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

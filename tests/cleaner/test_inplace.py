@@ -331,7 +331,7 @@ def json_lines(draw: Any) -> bytes:
 
 
 @given(json_lines(), st.booleans())
-@settings(max_examples=80, deadline=None, phases=PHASES)
+@settings(max_examples=80, phases=PHASES)
 def test_lines_whose_row_does_not_change_are_the_same_bytes(
     folder: Callable[[], Path], content: bytes, unsafe: bool
 ) -> None:
@@ -370,7 +370,7 @@ cells = st.text(st.sampled_from('ab ,;"\n\tü\u200b'), max_size=6)
 
 
 @given(st.lists(st.lists(cells, min_size=2, max_size=2), min_size=1, max_size=8), st.sampled_from(["\n", "\r\n"]))
-@settings(max_examples=40, deadline=None, phases=PHASES)
+@settings(max_examples=40, phases=PHASES)
 def test_csv_records_whose_row_does_not_change_are_the_same_bytes(
     folder: Callable[[], Path], table: list[list[str]], end: str
 ) -> None:

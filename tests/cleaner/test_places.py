@@ -251,7 +251,7 @@ def test_an_earlier_output_below_the_input_is_data_like_any_other_and_is_told(tm
         ("file/below", True, "cannot be written"),
         ("link", True, "symbolic link"),
         ("dangling", False, "symbolic link"),
-        ("train.jsonl", True, "which is read"),
+        ("train.jsonl", True, "is the input itself"),
         ("x" * 300, False, "name too long"),
         ("a\0b", False, "null byte"),
         ("loop", True, "symbolic link"),

@@ -15,7 +15,7 @@ from cleaner_helpers import contents, lines
 from datalint.cleaner.publish import published
 from datalint.errors import OutputError
 
-SCHEMA = json.dumps({"schema": "datalint-clean/1"})
+SCHEMA = json.dumps({"schema": "datalint-clean/1", "outputs": {"sub/data": ""}, "files": []})
 
 
 def publish(out: Path, text: str, *, overwrite: bool = False) -> None:
@@ -44,6 +44,18 @@ def test_an_existing_folder_is_replaced_only_when_asked_and_only_if_it_is_ours(t
     with pytest.raises(OutputError, match="not written by datalint"):
         publish(tmp_path / "mine", "two", overwrite=True)
     assert contents(tmp_path / "mine") == {"thesis.tex": b"years of work"}
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "sub/more/notes.txt", ".git/HEAD", "a link"])
+def test_what_somebody_has_put_into_an_output_is_never_replaced(tmp_path: Path, name: str) -> None:
+    publish(tmp_path / "out", "one")
+    path = tmp_path / "out" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(tmp_path) if name == "a link" else path.write_text("years of work")
+    with pytest.raises(OutputError, match=f"holds '{name}'"):
+        publish(tmp_path / "out", "two", overwrite=True)
+    assert (tmp_path / "out/sub/data").read_text() == "one"
+    assert path.is_symlink() or path.read_text() == "years of work"
 
 
 def test_a_file_or_a_link_is_never_replaced(tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ def places(value: Any) -> list[tuple[Any, Any]]:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_manifest_that_says_anything_restores_the_inputs_or_nothing(folder: Path, data: st.DataObject) -> None:
     path, home = folder / "out/manifest.json", folder / "targets"
     kept = path.read_bytes()

@@ -124,7 +124,7 @@ outputs = st.fixed_dictionaries(
 
 
 @given(json_lines(), outputs)
-@settings(max_examples=200, deadline=None, phases=PHASES)
+@settings(max_examples=200, phases=PHASES)
 def test_json_lines_come_back_byte_for_byte(trip: Trip, content: bytes, how: dict[str, Any]) -> None:
     back, result, _ = trip("train.jsonl", content, **how)
     assert back == content
@@ -132,7 +132,7 @@ def test_json_lines_come_back_byte_for_byte(trip: Trip, content: bytes, how: dic
 
 
 @given(json_lines(), outputs)
-@settings(max_examples=80, deadline=None, phases=PHASES)
+@settings(max_examples=80, phases=PHASES)
 def test_rows_are_read_from_the_output_as_they_were_read_from_the_input(
     trip: Trip, content: bytes, how: dict[str, Any]
 ) -> None:
@@ -149,7 +149,7 @@ def test_rows_are_read_from_the_output_as_they_were_read_from_the_input(
 
 
 @given(json_lines(), outputs)
-@settings(max_examples=60, deadline=None, phases=PHASES)
+@settings(max_examples=60, phases=PHASES)
 def test_a_second_clean_changes_nothing(trip: Trip, content: bytes, how: dict[str, Any]) -> None:
     _, result, folder = trip("train.jsonl", content, unsafe_fixes=True, **how)
     again = datalint.clean(result.out, out=folder / "again", **OFF, unsafe_fixes=True, **how)
@@ -163,7 +163,7 @@ cells = st.text(st.sampled_from('ab ,;"\n\r\tü'), max_size=6)
 
 
 @given(st.lists(st.lists(cells, min_size=2, max_size=2), min_size=1, max_size=8), st.data(), outputs)
-@settings(max_examples=100, deadline=None, phases=PHASES)
+@settings(max_examples=100, phases=PHASES)
 def test_csv_comes_back_byte_for_byte(trip: Trip, table: list[list[str]], data: Any, how: dict[str, Any]) -> None:
     text = io.StringIO(newline="")
     quoting = data.draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
@@ -178,7 +178,7 @@ def test_csv_comes_back_byte_for_byte(trip: Trip, table: list[list[str]], data: 
 
 
 @given(st.lists(rows, min_size=1, max_size=6), st.sampled_from([None, 2, 4, "\t"]), st.booleans(), outputs)
-@settings(max_examples=80, deadline=None, phases=PHASES)
+@settings(max_examples=80, phases=PHASES)
 def test_json_documents_come_back_byte_for_byte(
     trip: Trip, some: list[Any], indent: Any, ascii_only: bool, how: dict[str, Any]
 ) -> None:

@@ -99,7 +99,7 @@ def pairs(draw: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 @given(pairs(), st.sampled_from([(", ", ": "), (",", ":"), (" , ", "  : ")]), st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_whatever_changes_the_record_is_read_back_as_the_new_row(pair: Any, layout: Any, ascii_only: bool) -> None:
     before, after = pair
     raw = json.dumps(before, ensure_ascii=ascii_only, separators=layout).encode()
@@ -116,7 +116,7 @@ def test_whatever_changes_the_record_is_read_back_as_the_new_row(pair: Any, layo
 
 
 @given(rows)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_lines_are_joined_without_a_change_of_value(row: dict[str, Any]) -> None:
     made = one_line(b" \n" + json.dumps(row, indent=2).encode() + b"\n")
     assert b"\n" not in made
@@ -127,7 +127,7 @@ cells = st.text(st.sampled_from('ab ,;"\n\r\tü'), max_size=6)
 
 
 @given(st.lists(st.tuples(cells, cells), min_size=1, max_size=4), st.sampled_from(",;\t"), st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_csv_fields(table: list[tuple[str, str]], delimiter: str, quoted: bool) -> None:
     before = {str(i): old for i, (old, _) in enumerate(table)}
     after = {str(i): new for i, (_, new) in enumerate(table)}

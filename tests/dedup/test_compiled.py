@@ -75,7 +75,7 @@ def rows_and_pairs(draw):
     return as_ragged(rows), pairs[:, 0], pairs[:, 1]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(TEXTS, max_size=8))
 @example(["\u1100", "\u1161", "\u1100\u1161\u11a8"])
 @example(["a\u0301", "\u0301", " \u0301"])
@@ -85,7 +85,7 @@ def test_the_tokens_are_the_same(texts):
     assert_same_tokens(texts)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(TEXTS, min_size=1, max_size=6), st.integers(1, 40))
 def test_they_are_where_rows_are_cut_and_blocks_are_small(texts, limit):
     with pytest.MonkeyPatch.context() as patch:
@@ -146,14 +146,14 @@ def test_threads_get_the_same_tokens():
         assert_same(result.hashes, expected.hashes)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ROWS, st.integers(1, 18))
 def test_the_band_keys_are_the_same(rows, per_band):
     sets = ragged.row_sets(as_ragged(rows))
     assert_same(compiled.band_keys(sets, per_band), lsh.band_keys(sets, per_band))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rows_and_pairs())
 def test_the_similarities_are_the_same(drawn):
     rows, left, right = drawn
@@ -161,13 +161,13 @@ def test_the_similarities_are_the_same(drawn):
     assert_same(compiled.jaccard(sets, left, right), ragged.jaccard(sets, left, right))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rows_and_pairs())
 def test_the_similarities_of_bigrams_are_the_same(drawn):
     assert_same(compiled.bigram_jaccard(*drawn), shingles.bigram_jaccard(*drawn))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.text(st.sampled_from("a1 \n"), max_size=20), min_size=1, max_size=10), st.data())
 def test_the_lines_that_count_are_the_same(texts, data):
     cut = tokens.tokenise(pl.Series(texts))

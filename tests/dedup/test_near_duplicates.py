@@ -69,7 +69,7 @@ def test_small_sets_agree_with_the_exact_join(seed):
     assert groups(reported, len(rows)) == groups(exact, len(rows))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.floats(0.5, 1.0), st.floats(0.2, 1.0), st.floats(0.0, 1.0))
 def test_every_reported_pair_reaches_every_threshold(seed, sets, bigrams, numbers):
     rows = mixed_rows(seed, families=8)
@@ -78,7 +78,7 @@ def test_every_reported_pair_reaches_every_threshold(seed, sets, bigrams, number
     assert {(left, right): tuple(values) for left, right, *values in pairs.rows()}.items() <= exact.items()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32))
 def test_a_row_goes_only_for_a_longer_row_that_stays(seed):
     rows = mixed_rows(seed, families=8)
@@ -92,7 +92,7 @@ def test_a_row_goes_only_for_a_longer_row_that_stays(seed):
         assert len(folded(rows[row]).encode()) <= len(folded(rows[kept]).encode())
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(seed, rng):
     rows = list(dict.fromkeys(mixed_rows(seed, families=8)))
@@ -108,7 +108,7 @@ def test_the_order_of_rows_does_not_matter(seed, rng):
     assert by_content(rows) == by_content(shuffled)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32), st.integers(1, 40), st.sampled_from([1 << 30, 1 << 12, 1]), st.booleans())
 def test_neither_parts_nor_memory_nor_kernels_matter(seed, part, limit, compiled):
     if compiled:

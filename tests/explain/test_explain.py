@@ -117,7 +117,7 @@ def test_what_cannot_be_shown_says_why(tmp_path: Path, show: Callable[..., Expla
     assert "no system turns" in text.render(explained, color=False, width=80)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(answer=st.text(st.characters(codec="utf-8"), min_size=1) | st.sampled_from(list(HOSTILE.values())))
 def test_no_character_is_lost_or_does_anything(show: Callable[..., Explained], answer: str) -> None:
     row = {"prompt": "q: ", "completion": answer}

@@ -38,7 +38,7 @@ def test_an_index_finds_what_the_join_of_all_rows_finds(where, seed) -> None:
     }
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32), st.floats(0.5, 1.0), st.floats(0.2, 1.0), st.floats(0.0, 1.0), st.integers(0, 30))
 def test_any_definition_can_be_asked_for(seed, sets, bigrams, numbers, words) -> None:
     rows = mixed_rows(seed, families=8)
@@ -50,7 +50,7 @@ def test_any_definition_can_be_asked_for(seed, sets, bigrams, numbers, words) ->
     assert {row: tuple(rest) for row, (_, *rest) in found.items()} == expected(old, new, **options)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.text(max_size=60), max_size=12), st.integers(1, 5))
 def test_whatever_was_added_is_known(texts, size) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -251,7 +251,7 @@ class TestUiScrape:
 
 class TestEdgeWhitespace:
     @given(st.text(alphabet="a \n\t\u3000", min_size=1, max_size=12))
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_only_the_end_changes(self, text: str) -> None:
         from datalint.rule import Found
         from datalint_rules.txt.edge_whitespace import EdgeWhitespace

@@ -84,7 +84,7 @@ def test_marks_that_mean_something_are_no_trifle(find: Find, chosen: str, reject
 
 
 @given(st.text(max_size=80), st.text(" \n\t\u00a0", max_size=80))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_more_white_space_between_words_makes_no_other_answer(text: str, space: str) -> None:
     import polars as pl
 
@@ -327,7 +327,7 @@ sides = st.one_of(words, turns)
 
 
 @given(st.fixed_dictionaries({"chosen": sides, "rejected": sides}, optional={"prompt": sides, "messages": turns}))
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 def test_a_fix_reaches_a_fixed_point_and_loses_nothing(row: Row) -> None:
     shape = shape_of(row)
     names = columns_of(row, shape)

@@ -63,7 +63,7 @@ def test_code_keeps_its_indentation_between_what_is_mended(rule: Any, before: st
     assert CODE.strip("\n") in fixed(rule, f"{before}\n\n{CODE}\n{after}")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rows=st.lists(st.tuples(texts, texts.map(lambda text: "So: " + text)), min_size=1, max_size=4))
 def test_cleaning_with_all_fixes_leaves_nothing_that_could_be_fixed(rows, tmp_path_factory) -> None:
     folder = tmp_path_factory.mktemp("clean")

@@ -152,7 +152,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.dictionaries(st.text(max_size=5), values, max_size=4), min_size=1, max_size=30),
     st.sampled_from([None, 1, "\t"]),

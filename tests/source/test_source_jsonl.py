@@ -234,7 +234,7 @@ def mutated(seed: bytes, changes: list[tuple[float, int, bytes]]) -> bytes:
     return seed.replace(b"\n", b" ")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.tuples(st.sampled_from(SEEDS), edits), min_size=1, max_size=40),
     st.sampled_from([b"\n", b"\r\n"]),

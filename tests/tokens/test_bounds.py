@@ -142,7 +142,7 @@ def test_bounds_hold_for_tokenizers_of_all_kinds(name: str) -> None:
     tokenizer = made(name)
 
     @given(text=TEXTS)
-    @settings(deadline=None, max_examples=150)
+    @settings(max_examples=150)
     def holds(text: str) -> None:
         assert_within_bounds(tokenizer, text)
 
@@ -163,7 +163,7 @@ def test_bounds_hold_for_real_tokenizers(name: str) -> None:
             "".join
         )
     )
-    @settings(deadline=None, max_examples=300)
+    @settings(max_examples=300)
     def holds(text: str) -> None:
         assert_within_bounds(tokenizer, text)
 
@@ -226,7 +226,6 @@ def test_no_bounds_are_no_bounds() -> None:
 
 
 @given(texts=st.lists(TEXTS, max_size=5), limit=st.integers(0, 40), added=st.booleans())
-@settings(deadline=None)
 @pytest.mark.parametrize("name", ["byte-level", "byte fallback", "NFC", "unknown dropped", "by expression"])
 def test_over_is_the_count_over_the_limit(name: str, texts: list[str], limit: int, added: bool) -> None:
     tokenizer = made(name)

@@ -206,7 +206,7 @@ def test_generated_conversations_render_as_in_transformers(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
 
     @given(rows=st.lists(ROWS, min_size=8, max_size=8))
-    @settings(deadline=None, max_examples=5, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=5, suppress_health_check=list(HealthCheck))
     def equal(rows: list[Conversation]) -> None:
         assert_equal_renders(source, rows)
 

@@ -67,7 +67,7 @@ def test_no_text_can_spell_a_control_token(base):
     assert (tokens.ids >= control).sum() == 4
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(prompt=st.text(max_size=400), answer=st.text(max_size=400))
 def test_every_layout_fits_the_window_and_counts_its_bytes(base, prompt, answer):
     (tokens,) = base.tokenizer.read([turns(("user", prompt), ("assistant", answer))])

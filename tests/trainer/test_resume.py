@@ -29,11 +29,10 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
         lines = [json.dumps({"text": text, "label": label}) for text, label in pairs]
         (tmp_path / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
     three = [str(tmp_path / f"{name}.jsonl") for name in ("raw", "clean", "eval")]
-    run = subprocess.Popen(
-        [sys.executable, "-m", "datalint", "impact", *three[:2], "--eval", three[2], "--isolated", "--no-learning-curve"]
-        + ["--resume", str(tmp_path / "cache"), "--output-format", f"json:{tmp_path / 'never.json'}"],
-        env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
-    )
+    words = ["impact", *three[:2], "--eval", three[2], "--isolated", "--no-learning-curve"]
+    words += ["--resume", str(tmp_path / "cache"), "--output-format", f"json:{tmp_path / 'never.json'}"]
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    run = subprocess.Popen([sys.executable, "-m", "datalint", *words], env=environment)
     while not list((tmp_path / "cache").glob("*.npz")):
         assert run.poll() is None, "it ended before it could be killed"
         time.sleep(0.005)

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from trainer_examples import examples, rows
 
@@ -10,7 +10,6 @@ from datalint_trainer.rows import detect_task, groups, loose, pool, training_row
 pairs = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("xy")), max_size=12)
 
 
-@settings(deadline=None)
 @given(raw=pairs, data=st.data())
 def test_order_of_the_clean_rows_does_not_matter(raw, data):
     kept = [pair for pair in raw if data.draw(st.booleans())]

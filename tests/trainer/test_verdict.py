@@ -1,7 +1,7 @@
 # ruff: noqa: N806 -- R, C, P, Q and D are the protocol's names
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -103,7 +103,6 @@ def test_the_chance_of_an_interval_is_that_of_its_distance_from_zero():
     assert few.chance(few.versus_raw(1.0, 0.1)) > spread.chance(spread.versus_raw(1.0, 0.1))
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_makes_no_chance_smaller_and_keeps_their_order(chances):
     found = adjusted(chances)
