@@ -17,6 +17,7 @@ from datalint_rules.tool.arguments_shape import ArgumentsShape
 from datalint_rules.tool.shapes import OBJECT, QUOTED, TEXT, LossyError, exact, reshaped, shape_of
 
 Find = Callable[..., list[dict[str, Any]]]
+RULE = "TOOL002"
 TRL = Path(__file__).resolve().parents[3] / "shared" / "data" / "chat-templates" / "trl"
 CALLS = "{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] %}{% set f = c.function or c %}"
 END = "{% endfor %}{% endfor %}"
@@ -31,22 +32,6 @@ def talk(*arguments: Any, **columns: Any) -> dict[str, Any]:
     calls = [{"type": "function", "function": {"name": "get", "arguments": one}} for one in arguments]
     turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "", "tool_calls": calls}]
     return {"messages": [*turns, {"role": "tool", "content": "r"}, {"role": "assistant", "content": "a"}], **columns}
-
-
-@pytest.fixture
-def find(tmp_path: Path) -> Find:
-    """Findings on rows, with a template given as text or file."""
-
-    def found(template: str | Path, *rows: dict[str, Any], select: str = "TOOL002") -> list[dict[str, Any]]:
-        data = tmp_path / "train.jsonl"
-        data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        path = template if isinstance(template, Path) else tmp_path / "template.jinja"
-        if isinstance(template, str):
-            path.write_text(template, encoding="utf-8")
-        options = {"select": select.split(","), "chat_template": str(path), "isolated": True}
-        return check(str(data), **options).findings.to_dicts()
-
-    return found
 
 
 def rewritten(row: dict[str, Any], finding: dict[str, Any]) -> dict[str, Any]:

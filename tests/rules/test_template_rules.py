@@ -24,27 +24,12 @@ from datalint_rules.tpl.repairs import alternating, without_system
 from datalint_rules.tpl.template_error import TemplateError
 
 Find = Callable[..., list[dict[str, Any]]]
+RULE = "TPL001"
 TRL = Path(__file__).resolve().parents[3] / "shared" / "data" / "chat-templates" / "trl"
 
 
 def turn(role: str, content: Any, **extra: Any) -> dict[str, Any]:
     return {"role": role, "content": content, **extra}
-
-
-@pytest.fixture
-def find(tmp_path: Path) -> Find:
-    """Findings of TPL rules on rows, with a template given as text or file."""
-
-    def found(template: str | Path, *rows: dict[str, Any], select: str = "TPL001") -> list[dict[str, Any]]:
-        data = tmp_path / "train.jsonl"
-        data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        path = template if isinstance(template, Path) else tmp_path / "template.jinja"
-        if isinstance(template, str):
-            path.write_text(template, encoding="utf-8")
-        options = {"select": select.split(","), "chat_template": str(path), "isolated": True}
-        return check(str(data), **options).findings.to_dicts()
-
-    return found
 
 
 def talk(*turns: dict[str, Any], **columns: Any) -> dict[str, Any]:
