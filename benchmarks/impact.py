@@ -196,9 +196,7 @@ def main() -> None:
     parser.add_argument("--power", type=int, default=10, help="power trials per cell")
     parser.add_argument("--rows", type=int, default=2_000)
     parser.add_argument("--eval-rows", type=int, default=1_000)
-    parser.add_argument(
-        "--json", type=Path, help="add a JSON record for each trial and score; those in it are done"
-    )
+    parser.add_argument("--json", type=Path, help="add a JSON record for each trial and score; those in it are done")
     options = parser.parse_args()
 
     kept = options.json.read_text().splitlines() if options.json and options.json.exists() else []

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -41,6 +42,25 @@ def test_the_terminal_excerpts_are_what_the_commands_print(name: str, exits: int
     for line in shown.splitlines()[1:]:
         if line and line != "[...]":
             assert line in lines, f"not printed, or not in this order: {line}"
+
+
+@pytest.mark.parametrize("name", ["clean", "fix"])
+def test_the_commands_that_clean_and_fix_run(name: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "fixtures" / "faulty", tmp_path / "data")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for line in block(name).splitlines():
+        done = subprocess.run(
+            ["bash", "-c", line],
+            cwd=tmp_path,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode in ((0,) if name == "clean" else (0, 1)), done.stderr
+        assert "error:" not in done.stderr
+    if name == "clean":
+        assert (tmp_path / "original/data/train.jsonl").read_bytes() == (tmp_path / "data/train.jsonl").read_bytes()
 
 
 def test_the_clean_fixtures_are_quiet() -> None:

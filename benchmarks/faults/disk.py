@@ -62,10 +62,10 @@ def every_write_of_a_report(bench: Bench) -> Iterator[Trial]:
             before = contents(folder)
             args = ("check", "train.jsonl", "--isolated", "--output-format", f"{name}:report")
             done = bench.run(*args, cwd=folder, fail_at=n if bench.full or n % 2 else -n)
-            now, problem = contents(folder), done.problem(1, 2)
+            now, problem = contents(folder), done.problem(0, 1, 2)
             if not problem and (now != before if done.code == 2 else now.keys() != before.keys()):
                 problem = f"left {sorted(now)}"
-            if not problem and done.code == 1 and now["report"] == b"old":
+            if not problem and done.code != 2 and now["report"] == b"old":
                 problem = "ended well without its report"
             if not problem and done.code == 2 and "report cannot be written" not in done.err:
                 problem = f"told as {done.err.strip()!r}"

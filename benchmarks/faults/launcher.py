@@ -63,8 +63,6 @@ def run(job: dict[str, Any]) -> None:
     """Be the child: take the limits, then run the command or the function that is named."""
     os.chdir(job["cwd"])
     os.environ.update(job["env"])
-    # Until the command listens, a signal ends it without a word; Python's own handler would show a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     for name, limit in job["limits"].items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit))
     if job["fail_at"] is not None:
@@ -87,5 +85,7 @@ def run(job: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    # Until the command listens, a signal ends a child without a word, as it ends the command that is starting.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     load()
     run(serve(socket.socket(fileno=int(sys.argv[1]))))

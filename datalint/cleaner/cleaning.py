@@ -1,8 +1,6 @@
 """`clean`: check until nothing is left to fix, write, prove the balance, publish."""
 
-import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from datalint.cleaner.publish import published
 from datalint.cleaner.result import CleanOptions, CleanResult
 from datalint.cleaner.settle import settle
 from datalint.config import Settings, load
+from datalint.engine.local import without_gc
 from datalint.errors import OutputError, UsageError
 from datalint.frames import as_paths
 from datalint.run import Setup, prepare
@@ -78,7 +77,7 @@ def clean_settings(
         raise UsageError(f"--to: {options.to!r} cannot be written; choose {' or '.join(FORMATS)}")
     setup = prepare(paths, settings)
     _refuse_own_input(setup, out)
-    with published(out, overwrite=options.overwrite, again="--overwrite replaces it") as folder, _without_gc():
+    with published(out, overwrite=options.overwrite, again="--overwrite replaces it") as folder, without_gc():
         settled = settle(setup, unsafe=options.unsafe_fixes, padded=options.to == "parquet", progress=progress)
         given = _folder_of(paths)
         done = write_output(setup, settled, folder, out, options, given, progress=progress, table=table)
@@ -96,22 +95,11 @@ def _earlier_outputs(setup: Setup, paths: Sequence[str | Path] | None) -> list[s
                     folder for folder in below.parents if folder != given and folder.is_relative_to(given)
                 )
     return [
-        f"{folder}: an earlier clean wrote this; its rows were read like all others"
+        f"{folder}: an earlier clean wrote this; its rows were read like all others. Move it out of the input, or name"
+        " the input's files"
         for folder in found
         if is_output(folder)
     ]
-
-
-@contextmanager
-def _without_gc() -> Iterator[None]:
-    """Decoding short rows costs twice as much while the collector walks what it has decoded."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _folder_of(paths: Sequence[str | Path] | None) -> Path | None:
@@ -126,5 +114,8 @@ def _refuse_own_input(setup: Setup, out: Path) -> None:
     except (OSError, ValueError, RuntimeError):  # a null byte, a loop of links: it is refused where it is to be made
         return
     for job in setup.plan.jobs:
-        if job.file.path.resolve().is_relative_to(target):
+        source = job.file.path.resolve()
+        if source == target:
+            raise OutputError(f"{out} is the input itself; name a folder that is not there yet")
+        if source.is_relative_to(target):
             raise OutputError(f"{out} holds {job.file.name}, which is read; name a folder outside of the input")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from datalint.report.escape import encodable
 from datalint.source import DataFile
 from datalint.source.names import ENDINGS
 from datalint.source.once import STDIN
@@ -70,7 +71,7 @@ def places(
     """One place for each file, in order; what they take is added to `taken`.
 
     `folder`, if the user gave that alone, is left out of the names. Other names are kept as given; `..` is dropped,
-    and of absolute paths what they have in common. Names are as `spelled` has them.
+    and of absolute paths what they have in common. Bytes that are no UTF-8 are told by their digits.
     """
     absolute = [PurePosixPath(file.name).parent for file in files if os.path.isabs(file.name)]  # noqa: PTH117
     common = PurePosixPath(os.path.commonpath(absolute)) if absolute else PurePosixPath()
@@ -79,15 +80,10 @@ def places(
     found = []
     for file in files:
         name = _relative(file.name, folder, common).as_posix()
-        relative = inputs.file(PurePosixPath(spelled(name)))
-        raw = None if spelled(name) == name else os.fsencode(name)
+        relative = inputs.file(PurePosixPath(encodable(name)))
+        raw = None if encodable(name) == name else os.fsencode(name)
         found.append(Place(relative.as_posix(), _output(relative, outputs, ending), raw))
     return found
-
-
-def spelled(name: str) -> str:
-    """A file's name as text: bytes of it that are no UTF-8 as backslash, x and two digits."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def shard_names(output: str, count: int, taken: Taken) -> list[str]:

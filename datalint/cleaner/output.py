@@ -12,16 +12,19 @@ from datalint.cleaner.card import RuleLine, Table, write_card
 from datalint.cleaner.features import features_of, warnings
 from datalint.cleaner.lines import Apart
 from datalint.cleaner.manifest import SCHEMA, Counts, FileEntry, Manifest, digests, sha256_of, total, write_manifest
-from datalint.cleaner.names import LEDGERS, Place, Taken, places, spelled
+from datalint.cleaner.names import LEDGERS, Place, Taken, places
 from datalint.cleaner.passing import passed_schema
 from datalint.cleaner.result import CleanOptions, CleanResult
 from datalint.cleaner.schema import agreed
 from datalint.cleaner.settle import Settled
 from datalint.cleaner.storing import PROVENANCE
 from datalint.cleaner.survey import Survey, stored_alike, survey
+from datalint.cleaner.tables import read_batches
 from datalint.cleaner.writer import Ledgers, Target, Written, check_unchanged, write_file
 from datalint.engine import Job
 from datalint.errors import OutputError
+from datalint.fixes import Fixes
+from datalint.report.escape import encodable
 from datalint.report.model import FileRead
 from datalint.run import Setup
 from datalint.source.storage import open_arrow
@@ -58,25 +61,12 @@ def write_output(
     Raises OutputError if a row is missing, or is not read back as it was; InputError if an input has changed.
     """
     report, fixes = settled.report, settled.fixes
-    jobs = [job for job in setup.plan.jobs if job.file.split != "reference"]
     taken = Taken()
-    found = places([job.file for job in jobs], given, ending=options.to, taken=taken)
-    names = [place.relative if table else spelled(job.file.name) for job, place in zip(jobs, found, strict=True)]
-    inputs = {
-        job.index: _Input(
-            job,
-            report.files[job.index],
-            place,
-            label,
-            survey(job, fixes, sha256=report.files[job.index].sha256, to=options.to),
-        )
-        for job, place, label in zip(jobs, found, _labels(names), strict=True)
-    }
+    inputs = _inputs(setup, settled, given, options, taken, table=table)
     schemas = _schemas(inputs)
-    ledgers = Ledgers(folder)
     target = Target(
         folder,
-        ledgers,
+        Ledgers(folder),
         taken,
         Apart(),
         options.to,
@@ -84,30 +74,11 @@ def write_output(
         options.with_provenance,
         stored_alike(one.seen for one in inputs.values()),
     )
-    written: dict[int, Written] = {}
-    try:
-        for i, one in inputs.items():
-            written[i] = write_file(
-                one.job,
-                fixes,
-                one.seen,
-                target,
-                setup.rules,
-                label=one.label,
-                output=one.place.output,
-                schema=schemas[i],
-            )
-            check_unchanged(one.job, one.read.sha256, sha256_of(one.job.file.path))
-            if progress:
-                progress(one.job.file.path.stat().st_size)
-        ledgers.close()
-    except BaseException:
-        ledgers.abort()
-        raise
+    written = _written(inputs, schemas, setup, fixes, target, progress)
+    gone = _taken_away(folder)
     for i, one in inputs.items():
-        _prove(one, written[i], folder)
-    entries = {i: list(_entries(one, written[i], folder, options)) for i, one in inputs.items()}
-    files = [entry for some in entries.values() for entry in some]
+        _prove(one, written[i], folder, gone[one.label])
+    files = [entry for i, one in inputs.items() for entry in _entries(one, written[i], folder, options)]
     manifest = Manifest(
         schema=SCHEMA,
         version=__version__,
@@ -126,10 +97,8 @@ def write_output(
         outputs={name: sha256_of(folder / name) for name in LEDGERS},
     )
     write_manifest(folder, manifest)
-    removed, changed = Counter[str](), Counter[str]()
-    for done in written.values():
-        removed.update(done.removed_by)
-        changed.update(done.changed_by)
+    removed = sum((done.removed_by for done in written.values()), Counter[str]())
+    changed = sum((done.changed_by for done in written.values()), Counter[str]())
     lines = [
         RuleLine(code, setup.rules[code].name if code in setup.rules else "", removed[code], changed[code])
         for code in sorted({*removed, *changed})
@@ -140,6 +109,47 @@ def write_output(
         f"{one.label}: {told}" for one in inputs.values() if options.to == "jsonl" for told in warnings(one.seen.seen)
     ]
     return CleanResult(out, report, manifest, dict(removed), dict(changed), _offered(report.found, options), hints)
+
+
+def _inputs(
+    setup: Setup, settled: Settled, given: Path | None, options: CleanOptions, taken: Taken, *, table: bool
+) -> dict[int, _Input]:
+    """The inputs that have an output, each read once more; the names of the outputs are added to `taken`."""
+    jobs = [job for job in setup.plan.jobs if job.file.split != "reference"]
+    found = places([job.file for job in jobs], given, ending=options.to, taken=taken)
+    names = [place.relative if table else encodable(job.file.name) for job, place in zip(jobs, found, strict=True)]
+    inputs = {}
+    for job, place, label in zip(jobs, found, _labels(names), strict=True):
+        read = settled.report.files[job.index]
+        seen = survey(job, settled.fixes, sha256=read.sha256, to=options.to)
+        inputs[job.index] = _Input(job, read, place, label, seen)
+    return inputs
+
+
+def _written(
+    inputs: Mapping[int, _Input],
+    schemas: "Mapping[int, pa.Schema]",
+    setup: Setup,
+    fixes: Fixes,
+    target: Target,
+    progress: Callable[[int], None] | None,
+) -> dict[int, Written]:
+    """All rows, in data files and ledgers."""
+    written: dict[int, Written] = {}
+    try:
+        for i, one in inputs.items():
+            output, schema = one.place.output, schemas[i]
+            written[i] = write_file(
+                one.job, fixes, one.seen, target, setup.rules, label=one.label, output=output, schema=schema
+            )
+            check_unchanged(one.job, one.read.sha256, sha256_of(one.job.file.path))
+            if progress:
+                progress(one.job.file.path.stat().st_size)
+        target.ledgers.close()
+    except BaseException:
+        target.ledgers.abort()
+        raise
+    return written
 
 
 def _labels(names: Sequence[str]) -> Iterator[str]:
@@ -168,18 +178,16 @@ def _schemas(inputs: Mapping[int, _Input]) -> "dict[int, pa.Schema]":
     return found
 
 
-def _prove(one: _Input, done: Written, folder: Path) -> None:
-    """Hold what is in the files against what was read. Raises OutputError; nothing is published then."""
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
+def _taken_away(folder: Path) -> Counter[str]:
+    """Rows in removed.parquet, by input."""
+    found = Counter[str]()
+    for batch in read_batches(folder / "removed.parquet", ["file"]):
+        found.update(batch.column(0).to_pylist())
+    return found
 
-    taken = 0
-    with (
-        open_arrow(folder / "removed.parquet") as stream,
-        pq.ParquetFile(stream, page_checksum_verification=True) as removed,
-    ):
-        for batch in removed.iter_batches(columns=["file"]):
-            taken += pc.sum(pc.equal(batch.column(0), one.label)).as_py() or 0
+
+def _prove(one: _Input, done: Written, folder: Path, taken: int) -> None:
+    """Hold what is in the files against what was read. Raises OutputError; nothing is published then."""
     rows = [_rows_of(folder / name) for name in done.names]
     counts = total(done.parts)
     balanced = (

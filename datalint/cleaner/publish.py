@@ -65,16 +65,29 @@ def _refuse(out: Path, *, overwrite: bool, again: str) -> None:
         return
     if not overwrite:
         raise OutputError(f"{out} is there already; {again or 'name another folder'}")
-    if not _ours(out):
+    if not (ours := _written(out)):
         raise OutputError(f"{out} was not written by datalint; --overwrite does not replace it, name another folder")
+    inside = sorted(
+        path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_symlink() or not path.is_dir()
+    )
+    if other := [name for name in inside if name not in ours]:
+        what = f"{out} holds {other[0]!r}{f' and {len(other) - 1:,} more' if other[1:] else ''}"
+        raise OutputError(
+            f"{what}, which clean did not write and --overwrite would delete; move it or name another folder"
+        )
 
 
-def _ours(folder: Path) -> bool:
+def _written(folder: Path) -> frozenset[str]:
+    """The files of a clean's output, as its manifest has them; none if the folder is no such."""
     try:
         manifest: Any = json.loads((folder / "manifest.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(manifest, dict) and str(manifest.get("schema", "")).startswith("datalint-clean/")
+        if not str(manifest["schema"]).startswith("datalint-clean/"):
+            return frozenset()
+        return frozenset(
+            {"manifest.json", "README.md", *manifest["outputs"], *(f["output"] for f in manifest["files"])}
+        )
+    except (OSError, ValueError, RecursionError, LookupError, TypeError):
+        return frozenset()
 
 
 def _prefix(out: Path) -> str:

@@ -7,6 +7,7 @@ temporary file is found under the lock belongs to a dead run.
 
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -43,14 +44,21 @@ def held(path: Path, name: str) -> Iterator[Held]:
                 left.unlink()
         yield Held(path, name, os.fstat(handle))
     finally:
+        # A signal may come when a temporary file is made and nobody knows its name yet. (Once the file was replaced,
+        # the lock is another file's, and a temporary file another run's.)
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(handle), path.stat()):
+                for left in leftovers(path):
+                    left.unlink()
         os.close(handle)
 
 
 def leftovers(path: Path) -> list[Path]:
     """Temporary files for a file. Those of a live run are among them, unless the lock is held."""
-    start = _prefix(path)
+    # What mkstemp draws has no dot: another file may be called as this one, and ".datalint-" something.
+    temporary = re.compile(re.escape(_prefix(path)) + r"[a-z0-9_]+\.new")
     with os.scandir(path.parent) as entries:
-        return [Path(entry.path) for entry in entries if entry.name.startswith(start) and entry.name.endswith(".new")]
+        return [Path(entry.path) for entry in entries if temporary.fullmatch(entry.name)]
 
 
 @contextmanager

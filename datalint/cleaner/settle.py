@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from datalint.chunk import Chunk
 from datalint.engine import Job, Plan, run
-from datalint.engine.mapping import as_findings, read
+from datalint.engine.mapping import as_findings, chunk_of, literals_of, read
 from datalint.errors import RulePackError
 from datalint.fixes import Fixes, rewrites
 from datalint.report.model import Report
@@ -121,12 +120,12 @@ class _Changed:
     def reformed(self, job: Job, block: Block, made: Block) -> set[int]:
         """The rows that null columns give another format."""
         bare = replace(block, values=self.fixes.repaired(job.index, block).values)
-        one, other = (_chunk(job, some).shapes for some in (bare, made))
+        one, other = (chunk_of(job, some).shapes for some in (bare, made))
         return {row for row, (before, after) in enumerate(zip(one, other, strict=True)) if before != after}
 
     def judge(self, job: Job, block: Block, rows: Rows, rules: Sequence[Rule]) -> None:
         """Map a block of some rows; `rows` are their numbers in the file."""
-        chunk = _chunk(job, block, frozenset(literal.lower() for rule in rules for literal in rule.literals))
+        chunk = chunk_of(job, block, literals_of(rules))
         for rule in rules:
             frame = rule.map(chunk)
             frame = frame.drop_nulls("row") if frame.height else frame
@@ -138,10 +137,6 @@ class _Changed:
                     kept = pl.when(pl.col("fix_kind") == "drop").then(None)
                     told = told.with_columns(kept.otherwise(c).alias(c) for c in ("fix_kind", "fix_safety"))
                 self.findings.append(told)
-
-
-def _chunk(job: Job, block: Block, literals: frozenset[str] = frozenset()) -> Chunk:
-    return Chunk(job.file, block, job.columns, job.format, job.target, job.large, literals)
 
 
 def _part(block: Block, rows: Rows) -> Block:

@@ -1,5 +1,6 @@
 """`datalint check`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import rich_click as click
@@ -52,6 +53,7 @@ from datalint.cli.say import note
 )
 @click.option("--gate", multiple=True, metavar="'CODE > 1%'", help="A limit for one rule: findings, or share of rows.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever the gate says.")
+@click.option("--exit-non-zero-on-fix", is_flag=True, help="With --fix: exit with 1 if a file was changed.")
 @click.option("--show-files", is_flag=True, help="List the files that would be read, and stop.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing on success.")
 @memory_option
@@ -79,8 +81,9 @@ def command(paths: tuple[str, ...], **flags: Any) -> int:
     if flags["diff"]:
         return show_fixes(paths or None, settings, flags)
     fingerprints = any(output.format in ("json", "jsonl") for output in outputs)
+    changed: Sequence[str] = ()
     if flags["fix"]:
-        report = fixed(paths or None, settings, flags, fingerprints=fingerprints)
+        report, changed = fixed(paths or None, settings, flags, fingerprints=fingerprints)
     else:
         total = size_of([*paths, *explicit] or ["."])
         with bar("checking", total, show=flags["progress"]) as progress:
@@ -102,4 +105,6 @@ def command(paths: tuple[str, ...], **flags: Any) -> int:
     if report.failures and all(output.path is not None for output in outputs) and not flags["quiet"]:
         failed = ", ".join(f"{f.rule} {f.count:,} {f.limit}" for f in report.failures)
         note(f"gate failed: {failed}")
+    if changed and flags["exit_non_zero_on_fix"]:
+        return GATE_FAILED
     return 0 if report.passed or flags["exit_zero"] else GATE_FAILED

@@ -1,7 +1,7 @@
 """`check --fix`, `check --diff` and `clean --diff`: what was done or would be, in the words of the command line."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -22,14 +22,18 @@ Paths = tuple[str, ...] | None
 
 def refuse_contradictions(flags: Mapping[str, Any]) -> None:
     """Raise UsageError for flags of `check` that mean nothing together."""
+    if flags["exit_non_zero_on_fix"] and not flags["fix"]:
+        raise UsageError("--exit-non-zero-on-fix: says how --fix ends; add --fix")
     if flags["unsafe_fixes"] and not (flags["fix"] or flags["diff"]):
         raise UsageError("--unsafe-fixes: says which fixes to make; add --fix, or --diff to see them")
     if flags["diff"] and flags["outputs"]:
         raise UsageError("--diff: prints a difference, not a report; leave out --output-format")
 
 
-def fixed(paths: Paths, settings: "Settings", flags: Mapping[str, Any], *, fingerprints: bool) -> "Report":
-    """Fix files in place, say so on stderr, and return the report of what remains."""
+def fixed(
+    paths: Paths, settings: "Settings", flags: Mapping[str, Any], *, fingerprints: bool
+) -> "tuple[Report, Sequence[str]]":
+    """Fix files in place, say so on stderr, and return the report of what remains, and the files that changed."""
     from datalint.cleaner.inplace import fix_settings
 
     with _bar("fixing", paths, settings, flags) as progress:
@@ -46,7 +50,7 @@ def fixed(paths: Paths, settings: "Settings", flags: Mapping[str, Any], *, finge
             note(f"Fixed {_what(done.fixed, done.rows)}")
         for hint in done.hints:
             note(hint)
-    return done.report
+    return done.report, done.files
 
 
 def show_fixes(paths: Paths, settings: "Settings", flags: Mapping[str, Any]) -> int:
@@ -74,7 +78,7 @@ def show_cleaning(paths: Paths, settings: "Settings", flags: Mapping[str, Any]) 
 
     setup = prepare(paths, settings)
     with _bar("checking", paths, settings, flags) as progress:
-        settled = settle(setup, unsafe=flags["unsafe_fixes"], progress=progress)
+        settled = settle(setup, unsafe=flags["unsafe_fixes"], padded=flags["to"] == "parquet", progress=progress)
     jobs = [job for job in setup.plan.jobs if job.file.split != "reference"]
     counts = Counts()
     _print(by_row(jobs, setup.rules, settled, counts, _style("auto"), Look().width))

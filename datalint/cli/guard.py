@@ -46,13 +46,15 @@ def guarded(command: click.Command) -> NoReturn:
         sys.exit(stop.told())
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
-    except Exception as error:
-        # A library on the way may have made another error of the signal.
+    except SystemExit:
+        raise
+    except BaseException as error:
+        # A library on the way may have made another error of the signal; a panic of Rust's is no Exception.
         sys.exit(stop.told() if stop.number else _told(error))
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _told(error: Exception) -> int:
+def _told(error: BaseException) -> int:
     """What went wrong in one line on stderr; a crash too is told so, and never looks like findings."""
     match error:
         case click.Abort():
@@ -88,6 +90,10 @@ def _say(text: str, code: int) -> int:
     return code
 
 
+def _again(number: int) -> None:
+    threading.Timer(0.001, os.kill, (os.getpid(), number)).start()
+
+
 @dataclass
 class _Stop:
     """The first signal that asks the process to end is raised in what runs; further ones do not disturb its end."""
@@ -102,9 +108,13 @@ class _Stop:
                 signal.signal(number, self.take)
         sys.unraisablehook = self.lost
 
-    def take(self, number: int, _: FrameType | None) -> None:
+    def take(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
         if self.since is None:
+            # Rust asks numpy for its interface and panics, which shows, if that raises. It takes no time: ask again.
+            if frame is not None and str(frame.f_globals.get("__name__")).startswith("numpy."):
+                _again(number)
+                return
             self.number, self.since = number, now
             # click knows KeyboardInterrupt, which closes the line of the terminal's ^C.
             raise KeyboardInterrupt if number == signal.SIGINT else StoppedError
@@ -116,7 +126,7 @@ class _Stop:
         """Where nothing can be raised, as when an object goes away, Python drops what is raised: raise it again."""
         if isinstance(what.exc_value, (StoppedError, KeyboardInterrupt)):
             self.since = None
-            threading.Timer(0.001, os.kill, (os.getpid(), self.number)).start()
+            _again(self.number)
         else:
             sys.__unraisablehook__(what)
 

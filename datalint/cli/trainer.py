@@ -46,12 +46,14 @@ def impact_outputs(outputs: Sequence[str]) -> "list[Output]":
 def write_impact(report: Any, outputs: "Sequence[Output]") -> None:
     """Write an impact report as text, json or html, each to standard output or to a file."""
     from datalint.report import write_bytes
+    from datalint.report.escape import inert_json
 
     for output in outputs:
         data = _text(report, to_file=output.path is not None) if output.format == "text" else None
         if output.format == "json":
-            # Labels are content: escaped, they steer no terminal.
-            data = json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n"
+            # Labels are content: escaped, they steer neither a terminal nor a runner.
+            lines = json.dumps(report.to_dict(), indent=2, allow_nan=False).splitlines()
+            data = "".join(inert_json(line.encode()).decode() + "\n" for line in lines)
         elif output.format == "html":
             data = load_trainer("report_html").render(report)
         assert data is not None

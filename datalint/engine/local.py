@@ -44,7 +44,7 @@ def run(
     findings: list[pl.DataFrame] = []
     budgets: dict[str, list[pl.DataFrame]] = {}
     files = []
-    with _without_gc(), Scratch(plan.memory_limit or half_of_memory()) as scratch:
+    with without_gc(), Scratch(plan.memory_limit or half_of_memory()) as scratch:
         gathered = Gathered(plan.rules, scratch)
         for job in plan.jobs:
             rules = plan.ready[job.index]
@@ -83,7 +83,7 @@ def _located(findings: pl.DataFrame, files: Sequence[ReadFile]) -> pl.DataFrame:
 
 
 @contextmanager
-def _without_gc() -> Iterator[None]:
+def without_gc() -> Iterator[None]:
     """Decoding short rows costs twice as much while the collector walks what it has decoded."""
     was = gc.isenabled()
     gc.disable()

@@ -56,10 +56,10 @@ def map_file(
     budget: list[pl.DataFrame] = []
     rows = unreadable = done = 0
     size, sha256 = _file_digest(job)
-    literals = frozenset(literal.lower() for rule in rules for literal in rule.literals)
+    literals = literals_of(rules)
     source = open_source(job.file.path, name=job.file.name)
     for block in gather(source.blocks()):
-        chunk = _chunk(job, block if repair is None else repair(job.index, block), literals)
+        chunk = chunk_of(job, block if repair is None else repair(job.index, block), literals)
         rows += len(chunk)
         unreadable += block.values.count(None)
         lines.add(block)
@@ -97,11 +97,17 @@ def read(job: Job, repair: Repair | None = None) -> Iterator[Chunk]:
     """A file's chunks."""
     source = open_source(job.file.path, name=job.file.name)
     for block in gather(source.blocks()):
-        yield _chunk(job, block if repair is None else repair(job.index, block))
+        yield chunk_of(job, block if repair is None else repair(job.index, block))
 
 
-def _chunk(job: Job, block: Block, literals: frozenset[str] = frozenset()) -> Chunk:
+def chunk_of(job: Job, block: Block, literals: frozenset[str] = frozenset()) -> Chunk:
+    """A block as rules see it. `literals` are those of the rules, in lower case."""
     return Chunk(job.file, block, job.columns, job.format, job.target, job.large, literals)
+
+
+def literals_of(rules: Sequence[Rule]) -> frozenset[str]:
+    """What the rules search for, in lower case."""
+    return frozenset(literal.lower() for rule in rules for literal in rule.literals)
 
 
 def as_findings(frame: pl.DataFrame, rule: Rule) -> pl.DataFrame:

@@ -10,6 +10,7 @@ _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _SELECTOR = re.compile("[\ufe00-\ufe0d\U000e0100-\U000e01ef]")
 # What runners of CI obey wherever it stands in a line: `##[x]` GitHub and Azure, `##vso[x]` Azure, `##teamcity[x]`.
 _COMMAND = re.compile(r"##(?=[A-Za-z]*\[)")
+_BYTE = re.compile("[\udc80-\udcff]")  # a byte that is no UTF-8, as Python has it in the names of files
 # Not "printable" to Unicode, yet harmless, and common in French and Japanese.
 _SPACES = frozenset("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
 
@@ -31,7 +32,7 @@ def shown(text: str) -> str:
 
 def named(name: str) -> str:
     """The name of a file or a setting: as `shown`, but for personal data. Whoever has to find it must know it."""
-    return visible(secrets.mask(name))
+    return visible(encodable(secrets.mask(name)))
 
 
 def told(text: str) -> str:
@@ -40,8 +41,8 @@ def told(text: str) -> str:
 
 
 def encodable(text: str) -> str:
-    """The text with lone surrogates, which a file's name may hold and UTF-8 may not, escaped."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    r"""The text with what a file's name may hold and UTF-8 may not escaped: odd bytes as \xNN, surrogates as \uNNNN."""
+    return _BYTE.sub(lambda byte: f"\\x{ord(byte[0]) - 0xDC00:02x}", text).encode("utf-8", "backslashreplace").decode()
 
 
 def inert(line: str) -> str:

@@ -56,7 +56,7 @@ def settled(folder: Path, content: bytes, unsafe: bool, **how: Any) -> Any:
 @pytest.mark.parametrize("unsafe", [False, True])
 @pytest.mark.parametrize(
     "how",
-    [{}, {"to": "jsonl"}, {"max_shard_size": "30kB"}, {"to": "jsonl", "max_shard_size": "30kB"}],
+    [{}, {"to": "jsonl"}, {"max_shard_size": "60kB"}, {"to": "jsonl", "max_shard_size": "60kB"}],
     ids=["tables", "lines", "shards", "shards of lines"],
 )
 def test_the_examples_of_all_rules_in_one_file(tmp_path: Path, unsafe: bool, how: dict[str, Any]) -> None:

@@ -17,6 +17,8 @@ out = sys.argv[2]
 options = {"to": "jsonl"} if sys.argv[3] == "jsonl" else {"max_shard_size": "1MB"} if sys.argv[3] == "shards" else {}
 if sys.argv[3] == "restore":
     restore(sys.argv[1], out=out)
+elif sys.argv[3] == "check":
+    assert not datalint.check(sys.argv[1], isolated=True, select=["FMT"]).passed
 else:
     done = datalint.clean(sys.argv[1], out=out, isolated=True, select=["FMT"], unsafe_fixes=True, **options)
     assert done.rows_changed > 90
@@ -46,7 +48,7 @@ def peak(source: Path, out: Path, how: str) -> int:
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_eight_times_the_rows_take_hardly_more_memory(tmp_path: Path) -> None:
     files = {rows: write(tmp_path / f"{rows}.jsonl", rows) for rows in (5_000, 40_000)}
-    for how in ("parquet", "jsonl", "shards"):
+    for how in ("check", "parquet", "jsonl", "shards"):
         small, large = (peak(path, tmp_path / f"{how}{rows}", how) for rows, path in files.items())
         assert large - small < ALLOWED, (how, small, large)
     small, large = (peak(tmp_path / f"parquet{rows}", tmp_path / f"back{rows}", "restore") for rows in files)

@@ -47,6 +47,15 @@ def test_what_is_fixed_is_told_and_the_gate_judges_what_remains(datalint, tmp_pa
     assert said(done.stderr)[0] == "Fixed 1 problem in 1 row: TXT002 1"
 
 
+def test_a_hook_can_fail_where_a_file_was_changed(datalint, tmp_path) -> None:
+    """As with ruff: the commit stops until somebody has looked at the change."""
+    write(tmp_path, train__jsonl=GOOD + HIDDEN, more__csv="text,label\na,b\n")
+    command = ["check", "more.csv", "train.jsonl", "--fix", "--exit-non-zero-on-fix", "--scope", "row"]
+    first, second = datalint(*command), datalint(*command)
+    assert (first.returncode, said(first.stderr)) == (1, ["Fixed 1 problem in 1 row: TXT002 1"])
+    assert (second.returncode, second.stderr) == (0, "")
+
+
 def test_nothing_to_fix_says_nothing_of_it(datalint, tmp_path) -> None:
     write(tmp_path, train__jsonl=GOOD)
     done = datalint("check", "train.jsonl", "--fix")
@@ -81,6 +90,7 @@ def test_row_scope_fixes_rows_alone(datalint, tmp_path) -> None:
     ("args", "word"),
     [
         (["--unsafe-fixes"], "--fix"),
+        (["--exit-non-zero-on-fix"], "--fix"),
         (["--diff", "--output-format", "json"], "--output-format"),
     ],
 )

@@ -64,6 +64,22 @@ def test_a_bad_row_stops_the_commit_and_a_good_one_passes(repository: Path) -> N
     assert accepted.returncode == 0, accepted.stdout + accepted.stderr
 
 
+def test_a_hook_that_fixes_stops_the_commit_once(repository: Path) -> None:
+    config = repository / ".pre-commit-config.yaml"
+    config.write_text(config.read_text().replace("- id: datalint\n", "- id: datalint\n        args: [--fix]\n", 1))
+    bad = '{"prompt": "Name a sea.", "completion": "The Bal\u200btic."}\n'
+    (repository / "train.jsonl").write_text(bad)
+    git(repository, "add", "-A")
+    refused = git(repository, "commit", "-q", "-m", "bad")
+    assert refused.returncode != 0
+    assert "files were modified by this hook" in refused.stdout + refused.stderr
+    assert "Fixed 1 problem in 1 row: TXT002 1" in refused.stdout + refused.stderr
+    assert (repository / "train.jsonl").read_text() == bad.replace("\u200b", "")
+    git(repository, "add", "-A")
+    accepted = git(repository, "commit", "-q", "-m", "good")
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+
+
 def test_a_push_looks_at_the_whole_dataset(repository: Path, tmp_path: Path) -> None:
     row = '{"text": "win a phone", "label": "%s"}\n'
     (repository / "train.jsonl").write_text(row % "spam" + row % "ham")

@@ -213,6 +213,19 @@ def test_a_file_without_a_row_is_told_and_nothing_else(tmp_path, data) -> None:
     assert found.data == data
 
 
+@pytest.mark.parametrize("twice", [0, 17, 99])
+@pytest.mark.parametrize("escaped", [None, 1, 18, 98])
+def test_a_key_that_is_named_twice_is_found_among_rows_with_escaped_colons(tmp_path, twice, escaped) -> None:
+    """Each of them changes the number of colons, the one up and the other down."""
+    rows = [f'{{"a": {i}, "b": "c"}}' for i in range(100)]
+    rows[twice] = '{"a": 1, "a": 2}'
+    if escaped is not None:
+        rows[escaped] = '{"a": "\\u003a", "b": "\\\\u003A"}'
+    found = read_bytes(tmp_path, "train.jsonl", "\n".join(rows).encode())
+    assert [(fault.code, fault.row) for fault in found.faults] == [("FMT003", twice)]
+    assert found.values == [json.loads(row) for row in rows]
+
+
 SEEDS = [
     b'{"messages": [{"role": "user", "content": "Why: \\"so\\"?"}, {"role": "system", "content": null}], "n": 1.5e3}',
     '{"text": "naïve \\u003a \\ud83d\\ude00 日本", "meta": {"a:b": [1, -0.0, true], "k": {}}}'.encode(),

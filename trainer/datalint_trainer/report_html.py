@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-from datalint.report.escape import shown, visible
+from datalint.report.escape import inert_html, shown, visible
 from datalint_trainer import report_text
 from datalint_trainer.report import ImpactReport, plain, signed
 from datalint_trainer.report_plots import figures
@@ -32,4 +32,4 @@ def render(report: ImpactReport) -> str:
     template = environment.from_string(files("datalint_trainer").joinpath("report.html.jinja").read_text("utf-8"))
     # The SVG writer has escaped the labels in them.
     drawn = {name: Markup(svg) for name, svg in figures(report).items()}  # noqa: S704
-    return template.render(report=report, figures=drawn)
+    return inert_html(template.render(report=report, figures=drawn))
