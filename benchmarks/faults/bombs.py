@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.faults.common import Bench, Done, Trial, lines
 from benchmarks.faults.containers import zstd
 
-LIMIT = 1 << 30  # bytes of memory that no run may need, whatever it reads
+LIMIT = 3 << 29  # bytes of memory that no run may need: some twenty times what one record may have
 
 # Each only where the second message asks for it: the other rows must be rendered.
 TEMPLATES = {
@@ -36,8 +36,8 @@ def template_bombs(bench: Bench) -> Iterator[Trial]:
             args = ("check", "train.jsonl", "--isolated", "--select", "TPL001", "--chat-template", "t.jinja")
             done = bench.run(*args, "--output-format", "concise", cwd=folder)
             problem = _bounded(done, 1)
-            told = [line.partition(": TPL001 ")[0] for line in done.out.splitlines()]
-            if not problem and told != ["train.jsonl:6"]:
+            told = [line.split(" TPL001 ")[0].split(":")[:2] for line in done.out.splitlines()]
+            if not problem and told != [["train.jsonl", "6"]]:
                 problem = f"told {done.out!r}"
             yield Trial(kind, problem and f"{kind}: {problem}")
 
@@ -71,14 +71,35 @@ def patterns(bench: Bench) -> Iterator[Trial]:
 
 
 # Repeated to a long text, each is what some expression of some rule begins to match again and again.
-TEXTS = ("a", " ", "\n", "a.", "a@", "(", "[[", "<a ", "<|", "1", "1-", "a=", "```", "{{", "\\", "=", "&#", "/", "a-a.")
+TEXTS = (
+    "[[",
+    '{"a":',
+    "(",
+    "a",
+    " ",
+    "\n",
+    "a.",
+    "a@",
+    "<a ",
+    "<|",
+    "1",
+    "1-",
+    "a=",
+    "```",
+    "{{",
+    "\\",
+    "=",
+    "&#",
+    "/",
+    "a-a.",
+)
 
 
 def long_texts(bench: Bench) -> Iterator[Trial]:
     """Texts of one thing over and over, through every rule: done soon."""
     size = bench.size(20_000, 300_000)
     with bench.folder() as folder:
-        for text in TEXTS if bench.full else ["".join(TEXTS)]:
+        for text in TEXTS if bench.full else [*TEXTS[:2], "".join(TEXTS)]:
             long = text * (size // len(text))
             (folder / "train.jsonl").write_bytes(lines([{"prompt": f"Q {long}", "completion": long}]))
             args = ("check", "train.jsonl", "--isolated", "--select", "ALL", "--fail-on", "never")

@@ -119,9 +119,9 @@ def mask_all(texts: pl.Series) -> pl.Series:
 def _masked(text: str) -> str:
     try:
         value = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+        done = _leaves(value)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return mask(text)
-    done = _leaves(value)
     return text if done == value else msgspec.json.encode(done).decode()
 
 
@@ -173,6 +173,6 @@ def _is_allowed(value: str, allow: tuple[str, ...]) -> bool:
 def _is_json(text: str) -> bool:
     try:
         msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return False
     return True

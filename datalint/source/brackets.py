@@ -20,14 +20,20 @@ def brackets(buffer: npt.NDArray[np.uint8]) -> tuple[Offsets, npt.NDArray[np.boo
         run = np.maximum.accumulate(np.where(heads, np.arange(len(slashes)), 0))
         odd = ((np.arange(len(slashes)) - run) & 1) == 0
         quotes = quotes[~np.isin(quotes, slashes[odd] + 1, assume_unique=True)]
-    found = found[(np.searchsorted(quotes, found) & 1) == 0]
+    if len(quotes):
+        found = found[(np.searchsorted(quotes, found) & 1) == 0]
     return found, folded[found] == _OPEN
+
+
+def depths(opens: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    """How deep the text is nested behind each bracket. In narrow numbers: a text may be nothing but brackets."""
+    return np.cumsum(np.where(opens, np.int8(1), np.int8(-1)), dtype=np.int32)
 
 
 def depth_of(text: bytes) -> int:
     """How deep JSON text is nested."""
     _, opens = brackets(np.frombuffer(text, np.uint8))
-    return int(np.cumsum(np.where(opens, 1, -1)).max(initial=0))
+    return int(depths(opens).max(initial=0))
 
 
 def with_many_opening(data: bytes, starts: Offsets, ends: Offsets, limit: int) -> Offsets:

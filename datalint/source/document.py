@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from datalint.source.block import EMPTY, Block, Fault, Offsets, Record
-from datalint.source.brackets import brackets
+from datalint.source.brackets import brackets, depths
 from datalint.source.decode import Decoder, Undecodable, record_fault, verdict_on
 from datalint.source.stream import BOM, CHUNK, HELD, MAX_RECORD, Tape
 from datalint.source.strict import Verdict, is_broken
@@ -286,7 +286,7 @@ def value_spans(data: bytes, at: int, stop: int) -> tuple[Offsets, Offsets, int]
     opened; nothing behind it is looked at.
     """
     found, opens = brackets(np.frombuffer(data, np.uint8)[at:stop])
-    depth = np.cumsum(np.where(opens, 1, -1))
+    depth = depths(opens)
     close = -1
     if len(depth) and depth.min() < 0:
         first = int(np.argmax(depth < 0))

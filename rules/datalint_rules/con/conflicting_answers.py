@@ -151,6 +151,6 @@ def _is_json(text: bytes) -> bool:
         return False
     try:
         msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return True

@@ -97,7 +97,7 @@ def _turned(call: dict[str, Any]) -> dict[str, Any]:
     if isinstance(arguments, str):
         try:
             return {**call, "arguments": msgspec.json.decode(arguments)}
-        except (msgspec.DecodeError, UnicodeEncodeError):
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             return call  # TOOL001's
     return {**call, "arguments": msgspec.json.encode(arguments).decode()} if arguments is not None else call
 
