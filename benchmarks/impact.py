@@ -181,7 +181,9 @@ def table(records: Sequence[dict[str, Any]]) -> None:
             for cell in (*dict.fromkeys(r["cell"] for r in chosen), "all"):
                 words = Counter(r["verdict"] for r in chosen if cell in (r["cell"], "all"))
                 counts = ", ".join(f"{w} {words[w]}" for w in ("helped", "hurt", "no measurable difference"))
-                sys.stdout.write(f"  {score:18} {cell:66} {counts}\n")
+                # What a power trial drops are the planted labels, not the share in the cell's name.
+                shown = cell if null else cell.split(", 0% in eval")[0]
+                sys.stdout.write(f"  {score:18} {shown:66} {counts}\n")
             for kind, words in (("helped", ("helped",)), ("helped or hurt", ("helped", "hurt"))):
                 if null and chosen:
                     said = sum(r["verdict"] in words for r in chosen)

@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from datalint.disk import synced, usual_mode
 from datalint.errors import OutputError
 
 _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
@@ -43,8 +44,9 @@ def published(out: Path, *, overwrite: bool = False, again: str = "") -> Iterato
         _refuse(out, overwrite=overwrite, again=again)
         new = Path(tempfile.mkdtemp(prefix=_prefix(out), suffix=".new", dir=out.parent))
         yield new
-        new.chmod(0o777 & ~_umask())
-        _sync(new)
+        new.chmod(usual_mode(0o777))
+        for path in [*new.rglob("*"), new]:
+            synced(path)
         _refuse(out, overwrite=overwrite, again=again)
         _swap(new, out)
 
@@ -172,22 +174,6 @@ def _sweep(out: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _sync(folder: Path) -> None:
-    """Force a folder and all that is in it to disk."""
-    for path in [*folder.rglob("*"), folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
 def _swap(new: Path, out: Path) -> None:
     """Put `new` in the place of `out`; what was there is removed afterwards."""
     try:
@@ -199,15 +185,7 @@ def _swap(new: Path, out: Path) -> None:
             old = new.with_suffix(".old")
             out.rename(old)
             new.rename(out)
-    _sync_folder(out.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    synced(out.parent)
 
 
 def _exchanged(one: Path, other: Path) -> bool:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from datalint.disk import synced
 from datalint.errors import InputError, OutputError
 
 _LOCK_TRIES = 5
@@ -91,11 +92,7 @@ def put(new: Path, file: Held) -> None:
             raise InputError(f"{file.name}: changed while it was read; run again when nobody writes to it")
         new.replace(file.path)
     with _told(file.name, "its new content is there, but a crash of the machine may lose it"):
-        folder = os.open(file.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        synced(file.path.parent)
 
 
 def _state(seen: os.stat_result) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ import xxhash
 
 from datalint.dedup.lsh import PERMUTATIONS
 from datalint.dedup.ragged import I64, U32, U64, Bool, Ragged, ranges
+from datalint.disk import synced
 from datalint.errors import InputError, OutputError, UsageError
 from datalint.index.records import Records, scheme, signatures_of
 from datalint.index.store import FORMAT
@@ -149,9 +150,9 @@ def write_part(folder: Path, number: int, files: Sequence[str], boilerplate: U64
     header = Header(FORMAT, scheme(), __version__, list(files), boilerplate.astype("<u8").tobytes().hex())
     try:
         rows = _write(temporary, header, records)
-        _sync(temporary)
+        synced(temporary)
         temporary.replace(folder / f"part-{number:06d}-{_digest(temporary)}.bands")
-        _sync(folder)
+        synced(folder)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror or error}); nothing was added") from error
     finally:
@@ -241,15 +242,6 @@ def _digest(path: Path) -> str:
         while piece := stream.read(1 << 20):
             hashed.update(piece)
     return hashed.hexdigest()
-
-
-def _sync(path: Path) -> None:
-    """Have what was written, or the names in a folder, survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def each(parts: Sequence[Part]) -> Iterator[tuple[int, Part, Batch]]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from datalint.disk import usual_mode
 from datalint.errors import OutputError, UsageError, nearest
 from datalint.report.look import Look
 
@@ -120,9 +121,7 @@ def _mode(path: Path) -> int:
     """The mode of a file that is replaced, or of a new one."""
     if path.is_file() and not path.is_symlink():
         return stat.S_IMODE(path.stat().st_mode)
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+    return usual_mode(0o666)
 
 
 def render(report: "Report", format: str = "text", look: Look = Look()) -> str:  # noqa: A002, B008 - a frozen value

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -40,6 +41,8 @@ def test_one_sentence_for_a_manager():
     assert report(task="chat").sentence.endswith(
         "bits per byte of held-out answers (less is better) on 1,234 held-out rows."
     )
+    by_sensitivity = replace(report("helped", UP, UP, task="chat"), decided_by="prompt sensitivity, after Holm")
+    assert "one: +0.0110 [0.0020, 0.0200] bits per byte that an answer costs more" in by_sensitivity.sentence
 
 
 @pytest.mark.parametrize("verdict", ["hurt", "no measurable difference", "not enough data"])

@@ -283,7 +283,8 @@ def _digest(rows: Sequence[Row]) -> str:
 
 def _notes(rows: Pool, left_out: Mapping[str, int], S: int, B: int) -> list[str]:
     drop = placebo_drop(rows)
-    notes = [f"{S} models each on raw and clean, {B} placebos that lose {drop:,} random rows of {len(rows.raw):,}"]
+    models, lost = counted(S, "model"), counted(drop, "random row")
+    notes = [f"{models} each on raw and clean, {B} placebos that lose {lost} of {len(rows.raw):,}"]
     if drop < rows.changed:
         notes.append(f"the cleaning changed {counted(rows.changed, 'row')}; the placebos lose fewer to have rows left")
     if not rows.changed:

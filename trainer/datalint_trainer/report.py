@@ -126,7 +126,11 @@ class ImpactReport:
     def sentence(self) -> str:
         """The verdict for somebody who reads one sentence."""
         figure = signed(self.headline_metric, self.clean_minus_raw[self.headline_metric])
-        if self.task == "chat":
+        if self.decided_by.startswith("prompt sensitivity"):
+            # Bits per byte need not show what this measure sees; a figure that shows nothing would belie the verdict.
+            figure = signed("prompt_sensitivity", self.clean_minus_raw["metric"])
+            figure += " bits per byte that an answer costs more after another row's prompt (more is better)"
+        elif self.task == "chat":
             figure += " bits per byte of held-out answers (less is better)"
         else:
             figure += " of accuracy"
