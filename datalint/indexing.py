@@ -12,6 +12,7 @@ from datalint.engine import Job
 from datalint.engine.mapping import read
 from datalint.index import Added, open_index, rows_of
 from datalint.jobs import jobs_of
+from datalint.report.escape import encodable
 from datalint.spool import parse_size
 
 
@@ -41,7 +42,7 @@ def _rows(jobs: Sequence[Job], progress: Callable[[int], None] | None) -> Iterat
             rows = np.array([c.row for c in chunk.compared], np.int64)
             texts = pl.Series([c.text for c in chunk.compared], dtype=pl.String)
             lines = None if chunk.block.lines is None else chunk.block.lines[rows]
-            yield rows_of(job.file.name, texts, rows + chunk.block.first_row, lines, make)
+            yield rows_of(encodable(job.file.name), texts, rows + chunk.block.first_row, lines, make)
             if progress:
                 step = min(len(chunk.block.data), size - done)  # decompressed bytes may be more than the file has
                 progress(step)

@@ -1,6 +1,7 @@
 """`datalint index` and `check --against` as a user meets them; and the page about them."""
 
 import json
+import os
 import re
 import shlex
 from pathlib import Path
@@ -160,3 +161,10 @@ def test_little_memory_changes_no_answer(datalint, weeks) -> None:
         datalint("index", "add", "march.jsonl", "--index", f"{limit}.idx", "--memory-limit", limit)
     one, other = ((weeks / f"{limit}.idx").glob("part-*") for limit in ("1kB", "1GB"))
     assert [path.read_bytes() for path in one] == [path.read_bytes() for path in other]
+
+
+def test_a_name_that_is_no_utf_8_is_told_as_everywhere(datalint, weeks) -> None:
+    odd = os.fsdecode(b"m\xff.jsonl")
+    (weeks / "march.jsonl").rename(weeks / odd)
+    datalint("index", "add", odd, "--index", "i.idx")
+    assert ": m\\xff.jsonl:1" in datalint("check", "april.jsonl", "--against", "i.idx").stdout
