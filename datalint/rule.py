@@ -98,7 +98,7 @@ class Rule:
     always: ClassVar[bool] = False  # told whatever was selected, unless ignored by its own name
     key: ClassVar[tuple[str, ...]] = ()  # mapped rows with equal values here must meet in one `reduce`
     literals: ClassVar[tuple[str, ...]] = ()  # the rule looks only at `chunk.texts_with` these
-    within: ClassVar[Literal["split", "dataset"]] = "split"  # how far a rule that reduces or finishes looks
+    within: ClassVar[Literal["file", "split", "dataset"]] = "split"  # how far a rule that reduces or finishes looks
     splits: ClassVar[tuple[str, ...]] = ("train", "eval")  # the splits whose rows it reads
     bad: ClassVar[Sequence[Any]] = ()
     good: ClassVar[Sequence[Any]] = ()
@@ -133,14 +133,13 @@ class Rule:
 
     @property
     def scope(self) -> Literal["row", "dataset"]:
-        """row: judged by itself, so that a commit hook can; dataset: needs to see other rows."""
-        alone = all(getattr(type(self), name) is getattr(Rule, name) for name in ("reduce", "finish", "meet"))
-        return "row" if alone else "dataset"
+        """row: judged by itself or by its file, so that a commit hook can; dataset: needs to see other files."""
+        return "dataset" if self.gathers and self.within != "file" else "row"
 
     @property
     def gathers(self) -> bool:
         """The rule's map output is not findings yet."""
-        return self.scope == "dataset"
+        return any(getattr(type(self), name) is not getattr(Rule, name) for name in ("reduce", "finish", "meet"))
 
     def documentation(self) -> str:
         """The docstring, dedented."""

@@ -22,7 +22,7 @@ from datalint.cli.say import note
     "--scope",
     default="all",
     type=click.Choice(["row", "dataset", "all"]),
-    help="Rules that judge a row by itself, the others, or all.",
+    help="Rules that judge a row by itself or by its file, the others, or all.",
 )
 @click.option(
     "--output-format",

@@ -175,10 +175,11 @@ def test_files_are_split_by_name_and_flags(datalint, tmp_path) -> None:
 
 
 def test_row_scope_leaves_out_what_compares_rows(datalint, tmp_path) -> None:
-    write(tmp_path, train__jsonl=GOOD + GOOD + BAD)
+    write(tmp_path, train__jsonl=GOOD + GOOD + BAD + '{"messages": [{"role": "gpt", "content": "a"}]}\n')
     rows = datalint("check", "train.jsonl", "--scope", "row", "--output-format", "concise").stdout
     whole = datalint("check", "train.jsonl", "--scope", "dataset", "--output-format", "concise").stdout
     assert "FMT011" in rows
+    assert "FMT101" in rows
     assert "DUP001" not in rows
     assert "DUP001" in whole
     assert "FMT011" not in whole

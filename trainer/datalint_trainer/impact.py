@@ -28,6 +28,7 @@ from datalint_trainer.store import Store
 if TYPE_CHECKING:
     from datalint_trainer.attribution import Plan
 
+UNCALIBRATED = "how often such a verdict is false is known for labelled rows without --model only: take it as a hint"
 # Heads over frozen features cost next to nothing; a fine-tuned model costs minutes, so fewer are fitted.
 HEADS, FINE_TUNED = (3, 9), (2, 6)
 VERSIONS = ("torch", "transformers", "peft", "numpy", "scipy", "scikit-learn", "model2vec")
@@ -132,6 +133,7 @@ def impact(
         )
         outcome = measure_classification(rows_of, arms, rows["eval"], request)
 
+    hint = [UNCALIBRATED] if model or task == "chat" else []
     report = ImpactReport(
         task=task,
         verdict=outcome.verdict,
@@ -148,7 +150,7 @@ def impact(
         clean_minus_placebo=outcome.clean_minus_placebo,
         baselines=outcome.baselines,
         objective=goal.judge(outcome.arms) if goal else None,
-        notes=(*outcome.shortage, *given.note, *_notes(rows_of, left_out, S, B), *outcome.notes, *about_rules),
+        notes=(*outcome.shortage, *given.note, *_notes(rows_of, left_out, S, B), *outcome.notes, *about_rules, *hint),
         cost={"cpu_seconds": round(time.process_time() - started, 2), "found_in_cache": store.found},
         versions={"datalint": __version__, "python": platform.python_version()}
         | {name: version(name) for name in VERSIONS},

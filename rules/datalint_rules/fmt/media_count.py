@@ -58,6 +58,7 @@ class MediaCount(Rule):
     code, name = "FMT108", "media-count"
     literals = ("<image>", "<video>", "<audio>")
     severity = "error"
+    within = "file"
     message = "{reason}"
     fix = Fix("rewrite", "safe")
     fix_title = "makes the path a list of one"

@@ -42,6 +42,7 @@ class MissingField(Rule):
 
     code, name = "FMT005", "missing-field"
     severity = "error"
+    within = "file"
     message = "{column} is {state}: rows here are {format}"
     fix = Fix("drop", "unsafe")
     fix_title = "drops the row"

@@ -63,6 +63,7 @@ class MisspelledKey(Rule):
 
     code, name = "FMT006", "misspelled-key"
     severity = "warning"
+    within = "file"
     message = "key {key}: {reason}"
     fix = Fix("rewrite", "unsafe")
     fix_title = "renames the key"

@@ -37,6 +37,7 @@ class MixedSchema(Rule):
 
     code, name = "FMT004", "mixed-schema"
     severity = "error"
+    within = "file"
     message = "{what}"
     bad = [
         [

@@ -42,6 +42,7 @@ class MixedType(Rule):
 
     code, name = "FMT007", "mixed-type"
     severity = "error"
+    within = "file"
     message = "{what}"
     bad = [
         [

@@ -34,6 +34,7 @@ class UnknownFormat(Rule):
 
     code, name = "FMT016", "unknown-format"
     severity = "info"
+    within = "file"
     message = "no known format in columns {columns}; say which with --format, or map them with `columns`"
     bad = [[{"turns": ["Write a poem.", "Now in French."]}]]
     good = [

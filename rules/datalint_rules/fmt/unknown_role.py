@@ -60,6 +60,7 @@ class UnknownRole(Rule):
 
     code, name = "FMT101", "unknown-role"
     severity = "error"
+    within = "file"
     message = "{what}"
     fix = Fix("rewrite", "safe")
     fix_title = "renames the role"
