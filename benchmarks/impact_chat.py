@@ -73,7 +73,7 @@ NULLS = (
     Cell("gsm8k", "boilerplate", 0.1, rows=600, eval_rows=250, dropped=0.1),
 )
 POWER = tuple(
-    Cell("code", faults, share) for faults in ("swapped", "boilerplate", "duplicates") for share in (0.2, 0.1, 0.05)
+    Cell("code", faults, share) for share in (0.2, 0.1, 0.05) for faults in ("swapped", "boilerplate", "duplicates")
 )
 
 
