@@ -1,13 +1,12 @@
 """Classification: fit every arm, score the eval rows, compare."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import numpy as np
 
 from datalint.errors import InputError
 from datalint_trainer.arms import SHARES, Arm, share_arms
-from datalint_trainer.attribution import Plan, rule_effects
+from datalint_trainer.attribution import rule_effects
 from datalint_trainer.baselines import Features, compared, conclusion, rivals
 from datalint_trainer.breakdown import class_changes, confusion
 from datalint_trainer.details import Details, LearningCurve
@@ -15,41 +14,17 @@ from datalint_trainer.features import embedded_encoder
 from datalint_trainer.fit import Fit
 from datalint_trainer.fitting import Heads
 from datalint_trainer.head import CHECKPOINTS
-from datalint_trainer.judge import DECIDES, EvalLabels, Judge
+from datalint_trainer.judge import DECIDES, Judge
 from datalint_trainer.learning import learning_curve
-from datalint_trainer.objective import Goal
 from datalint_trainer.outcome import Outcome, of_arm, placebo_seeds, shown_intervals
 from datalint_trainer.report import ArmResult, counted, signed
+from datalint_trainer.request import Request
 from datalint_trainer.rows import IntArray, Pool, Row, groups
 from datalint_trainer.score import SHOWN, FloatArray, Resamples, log_score
-from datalint_trainer.store import Store
 from datalint_trainer.verdict import MIN_ROWS_PER_CLASS, compare, shortage
 
 MAX_CLASSES = 1_000
 MIN_PART = 20  # rows of the smallest part in a learning curve
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked of a comparison.
-
-    - eval_labels: "noisy" lets the tempered log-loss decide, "trusted" the Brier score, which has more power but is
-      misled by wrong eval labels.
-    - model: folder or hub id, fine-tuned with LoRA; None: heads over frozen features. max_length: tokens it reads.
-    - learning_curve: fit parts of the cleaned file too. rules: arms of single rules.
-    - announce: told the cost of `model` beforehand. track: told the number of steps; returns what is called after
-      each. store: what was fitted before.
-    """
-
-    eval_labels: EvalLabels = "noisy"
-    model: str | None = None
-    max_length: int | None = None
-    learning_curve: bool = True
-    rules: Plan | None = None
-    goal: Goal | None = None
-    announce: Callable[[str], None] = lambda _line: None
-    track: Callable[[int], Callable[[], None]] = lambda _total: lambda: None
-    store: Store = field(default_factory=Store)
 
 
 def measure_classification(pool: Pool, arms: Sequence[Arm], evaluation: Sequence[Row], request: Request) -> Outcome:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,17 +14,15 @@ from datalint_trainer.baselines import Features
 from datalint_trainer.finetune import fine_tune
 from datalint_trainer.fit import NAMES, Fit, packed, unpacked
 from datalint_trainer.lora import BATCH, adapted, lora_recipe, quiet, resolve
+from datalint_trainer.request import Request
 from datalint_trainer.rows import IntArray, Pool
 from datalint_trainer.store import key_of
-
-if TYPE_CHECKING:
-    from datalint_trainer.classification import Request
 
 MAX_LENGTH = 256
 
 
 def fit_classifiers(
-    pool: Pool, arms: Sequence[Arm], labels: IntArray, eval_texts: Sequence[str], classes: int, request: "Request"
+    pool: Pool, arms: Sequence[Arm], labels: IntArray, eval_texts: Sequence[str], classes: int, request: Request
 ) -> tuple[dict[str, str], Features, tuple[Fit, ...]]:
     """Fine-tune the model on every arm that is not in the store.
 
@@ -91,7 +89,7 @@ def fit_classifiers(
     return about, frozen, tuple(found[key] for key in keys)
 
 
-def _frozen(pooled: Any, key: str, texts: Sequence[str], eval_texts: Sequence[str], request: "Request") -> Features:
+def _frozen(pooled: Any, key: str, texts: Sequence[str], eval_texts: Sequence[str], request: Request) -> Features:
     kept = request.store.load(key, ("own", "other"))
     if kept is None:
         kept = {"own": _batched(pooled, texts), "other": _batched(pooled, eval_texts)}

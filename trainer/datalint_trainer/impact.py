@@ -5,24 +5,22 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from datalint import __version__
 from datalint.config import Settings, load
 from datalint.errors import InputError, UsageError
-from datalint.examples import Example
 from datalint_trainer import record as verdicts
 from datalint_trainer.arms import make_arms, placebo_drop
+from datalint_trainer.inputs import Given, Reading, compared_files, refuse_other_labels
 from datalint_trainer.judge import EvalLabels
 from datalint_trainer.objective import Goal
 from datalint_trainer.report import ImpactReport, counted
+from datalint_trainer.request import Request
 from datalint_trainer.rows import Pool, Row, Task, detect_task, pool, training_rows
-from datalint_trainer.sources import Source, clean_output, has_eval_split, read_source
-from datalint_trainer.split import split_off, write_examples
+from datalint_trainer.sources import Source, clean_output
 from datalint_trainer.store import Store
 
 if TYPE_CHECKING:
@@ -87,9 +85,9 @@ def impact(
     """
     started = time.process_time()
     settings = settings or load()
-    reading = _Reading(format or settings.config.format, columns or settings.config.columns or None)
+    reading = Reading(format or settings.config.format, columns or settings.config.columns or None)
     with ExitStack() as stack:
-        given = _sources(raw, clean, eval, settings, reading, stack, unsafe_fixes=unsafe_fixes)
+        given = compared_files(raw, clean, eval, settings, reading, stack, unsafe_fixes=unsafe_fixes)
         examples = {name: reading(source, name) for name, source in given.by_name.items()}
         task = detect_task(examples["raw"])
         if task == "chat" and (by_rule or learning_curve):
@@ -104,7 +102,7 @@ def impact(
                 what = "a label" if task == "classification" else "an answer"
                 raise InputError(f"the {name} file has no rows with {what}")
         if task == "classification":
-            _same_labels(rows)
+            refuse_other_labels(rows)
         if record:
             verdicts.check(Path(record), rows["clean"], lambda path: training_rows(reading(path, "clean"), task))
         left_out = {name: len(examples[name]) - len(rows[name]) for name in rows}
@@ -125,7 +123,7 @@ def impact(
     if task == "chat":
         outcome = measure_chat(rows_of, arms, prepared, announce, track, store)
     else:
-        from datalint_trainer.classification import Request, measure_classification
+        from datalint_trainer.classification import measure_classification
 
         curve = model is None if learning_curve is None else learning_curve
         request = Request(
@@ -163,91 +161,13 @@ def impact(
     return report
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """How rows are read."""
-
-    format: str | None
-    columns: Mapping[str, str] | None
-
-    def __call__(self, source: Source, name: str) -> Sequence[Example]:
-        return read_source(source, "eval" if name == "eval" else "train", self.format, self.columns)
-
-
-@dataclass(frozen=True)
-class _Given:
-    """What is compared; `note` tells where the eval rows are from if nobody gave them."""
-
-    raw: Source
-    clean: Source
-    eval: Source
-    note: tuple[str, ...] = ()
-
-    @property
-    def by_name(self) -> dict[str, Source]:
-        return {"raw": self.raw, "clean": self.clean, "eval": self.eval}
-
-
-def _sources(
-    raw: Source,
-    clean: Source | None,
-    evaluation: Source | None,
-    settings: Settings,
-    reading: _Reading,
-    stack: ExitStack,
-    *,
-    unsafe_fixes: bool,
-) -> _Given:
-    """Split off and clean what nobody gave; new files are there for as long as the stack."""
-    note: tuple[str, ...] = ()
-    if evaluation is None and has_eval_split(raw):
-        evaluation = raw
-    if clean is not None:
-        if unsafe_fixes:
-            raise UsageError("--unsafe-fixes is for a RAW without CLEAN: CLEAN is taken as it is")
-        if evaluation is None:
-            raise UsageError(
-                "CLEAN needs --eval FILE: rows that were split off now would have had a say in the cleaning; "
-                "give RAW alone to split it and then clean it"
-            )
-        return _Given(raw, clean, evaluation)
-    from datalint.cleaner import CleanOptions, clean_settings
-    from datalint_trainer.recleaning import for_one_file
-
-    place = Path(stack.enter_context(TemporaryDirectory()))
-    if evaluation is None or not isinstance(raw, str | Path):
-        examples = reading(raw, "raw")
-        name = Path(raw).name if isinstance(raw, str | Path) else "raw"
-        raw = place / f"{name.split('.')[0] or 'raw'}.jsonl"
-        if evaluation is None:
-            split = split_off(examples)
-            examples, evaluation, note = split.train, split.evaluation, (split.note,)
-        write_examples(examples, raw)
-    options = CleanOptions(unsafe_fixes=unsafe_fixes)
-    clean_settings([raw], for_one_file(settings), out=place / "clean", options=options)
-    return _Given(raw, place / "clean", evaluation, note)
-
-
-def _same_labels(rows: Mapping[str, Sequence[Row]]) -> None:
-    """Raises InputError for a file that has no label of the others: it would be compared with what it is not about."""
-    labels = {name: {row.answer for row in found} for name, found in rows.items()}
-    for name in ("clean", "eval"):
-        others = set().union(*(found for other, found in labels.items() if other != name))
-        if not labels[name] & others:
-            examples = " and ".join(repr(min(found)[:40]) for found in (labels[name], others))
-            raise InputError(
-                f"the {name} file has no label of the other files (such as {examples}): is it of the same data? "
-                "--format and --columns say how rows are read"
-            )
-
-
 def _few(model: str | None, rows: Pool) -> bool:
     """Whether rules may be measured one by one without having been asked for."""
     return model is None and rows.changed > 0 and len(rows.raw) <= MOST_ROWS
 
 
 def _rules(
-    given: _Given, rows: Mapping[str, Sequence[Row]], settings: Settings, reading: _Reading, *, by_rule: bool
+    given: Given, rows: Mapping[str, Sequence[Row]], settings: Settings, reading: Reading, *, by_rule: bool
 ) -> "tuple[Plan | None, list[str]]":
     """The arms of single rules, and what is to be told of them. `by_rule`: they were asked for."""
     from datalint_trainer.attribution import plan_rules
