@@ -40,7 +40,7 @@ def test_the_options_that_tune_a_search_load(tmp_path: Path) -> None:
 @pytest.mark.parametrize("package", ["cleaner", "source"])
 def test_the_architecture_names_every_file_of_a_package(package: str) -> None:
     words = set(re.findall(r"\w+", (DOCS / "architecture.md").read_text(encoding="utf-8")))
-    files = {path.stem for path in (DOCS.parent / "datalint" / package).glob("[!_]*.py")}
+    files = {path.stem for path in (DOCS.parent / "datalint" / package).rglob("[!_]*.py")}
     assert files - words == set()
 
 

@@ -27,7 +27,7 @@ def load() -> None:
     """Import what runs of the command import."""
     for name in PACKAGES:
         package = importlib.import_module(name)
-        for found in pkgutil.iter_modules(package.__path__, f"{name}."):
+        for found in pkgutil.walk_packages(package.__path__, f"{name}."):
             importlib.import_module(found.name)
     for name in LOADED:
         importlib.import_module(name)

@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from datalint.cleaner.manifest import is_output
-from datalint.cleaner.output import write_output
 from datalint.cleaner.publish import published
 from datalint.cleaner.result import CleanOptions, CleanResult
 from datalint.cleaner.settle import settle
+from datalint.cleaner.stored.manifest import is_output
+from datalint.cleaner.writing.output import write_output
 from datalint.config import Settings, load
 from datalint.engine.local import without_gc
 from datalint.errors import OutputError, UsageError

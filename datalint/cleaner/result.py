@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from datalint.cleaner.manifest import Counts, FileEntry, Manifest
+from datalint.cleaner.stored.manifest import Counts, FileEntry, Manifest
 from datalint.report.model import Report
 
 

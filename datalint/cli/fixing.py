@@ -13,7 +13,7 @@ from datalint.cli.say import note
 from datalint.errors import UsageError
 
 if TYPE_CHECKING:
-    from datalint.cleaner.differences import Style
+    from datalint.cleaner.inplace.differences import Style
     from datalint.config import Settings
     from datalint.report.model import Report
 
@@ -34,7 +34,7 @@ def fixed(
     paths: Paths, settings: "Settings", flags: Mapping[str, Any], *, fingerprints: bool
 ) -> "tuple[Report, Sequence[str]]":
     """Fix files in place, say so on stderr, and return the report of what remains, and the files that changed."""
-    from datalint.cleaner.inplace import fix_settings
+    from datalint.cleaner.inplace.fix import fix_settings
 
     with _bar("fixing", paths, settings, flags) as progress:
         done = fix_settings(
@@ -55,8 +55,8 @@ def fixed(
 
 def show_fixes(paths: Paths, settings: "Settings", flags: Mapping[str, Any]) -> int:
     """Print what `--fix` would change, as a unified difference. The exit code is 1 if there is something."""
-    from datalint.cleaner.differences import Counts, unified
-    from datalint.cleaner.inplace import plan_fixes
+    from datalint.cleaner.inplace.differences import Counts, unified
+    from datalint.cleaner.inplace.fix import plan_fixes
 
     with _bar("checking", paths, settings, flags) as progress:
         plan = plan_fixes(paths, settings, unsafe=flags["unsafe_fixes"], scope=flags["scope"], progress=progress)
@@ -71,7 +71,7 @@ def show_fixes(paths: Paths, settings: "Settings", flags: Mapping[str, Any]) -> 
 
 def show_cleaning(paths: Paths, settings: "Settings", flags: Mapping[str, Any]) -> int:
     """Print what `clean` would change and take away, row by row."""
-    from datalint.cleaner.differences import Counts, by_row
+    from datalint.cleaner.inplace.differences import Counts, by_row
     from datalint.cleaner.settle import settle
     from datalint.report.look import Look
     from datalint.run import prepare

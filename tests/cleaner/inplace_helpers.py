@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from datalint.cleaner.inplace import FixResult, fix
+from datalint.cleaner.inplace.fix import FixResult, fix
 from datalint.source import open_source
 
 GOOD = {"prompt": "Name a sea.", "completion": "The Baltic."}

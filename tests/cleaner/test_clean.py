@@ -293,7 +293,7 @@ def test_hostile_names_stay_names(tmp_path: Path) -> None:
 
 def test_a_row_that_changes_while_it_is_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write(tmp_path / "train.jsonl", SEA)
-    from datalint.cleaner import output
+    from datalint.cleaner.writing import output
 
     survey = output.survey
 

@@ -12,7 +12,7 @@ from cleaner_helpers import contents, lines
 from inplace_helpers import GOOD, HIDDEN, MOJIBAKE, mend, records
 
 import datalint
-from datalint.cleaner.inplace import fix
+from datalint.cleaner.inplace.fix import fix
 
 
 def test_only_the_value_that_is_at_fault_changes(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from inplace_helpers import mend, records
 
 import datalint
-from datalint.cleaner.inplace import fix
+from datalint.cleaner.inplace.fix import fix
 from datalint.fingerprint import without_nulls
 from datalint.fixes import rewrites, same
 from datalint.registry import all_rules

@@ -18,8 +18,8 @@ import pytest
 from cleaner_helpers import contents, lines
 from inplace_helpers import GOOD, HIDDEN, mend
 
-from datalint.cleaner.inplace import fix, plan_fixes, write
-from datalint.cleaner.replacing import held
+from datalint.cleaner.inplace.fix import fix, plan_fixes, write
+from datalint.cleaner.inplace.replacing import held
 from datalint.config import load
 from datalint.errors import DatalintError, InputError, OutputError, RulePackError, UsageError
 from datalint.registry import all_rules
@@ -103,18 +103,18 @@ def test_a_file_that_changes_meanwhile_is_left_as_it_is(tmp_path: Path, how: str
 
 
 def test_a_write_between_reading_and_replacing_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from datalint.cleaner import inplace
+    from datalint.cleaner.inplace import fix
 
     path = tmp_path / "train.jsonl"
     path.write_text(lines(HIDDEN))
-    real = inplace.put
+    real = fix.put
 
     def late(new: Path, file: Any) -> None:
         with path.open("a") as stream:
             stream.write(lines(GOOD))
         real(new, file)
 
-    monkeypatch.setattr(inplace, "put", late)
+    monkeypatch.setattr(fix, "put", late)
     with pytest.raises(InputError, match="changed while it was read"):
         mend(path)
     assert path.read_text() == lines(HIDDEN, GOOD)

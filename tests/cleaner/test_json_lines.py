@@ -12,7 +12,7 @@ from cleaner_helpers import contents, lines, rows_in, rows_read
 
 import datalint
 from datalint.cleaner import restore
-from datalint.cleaner.lines import Apart
+from datalint.cleaner.writing.lines import Apart
 from datalint.errors import UsageError
 
 SEA = {"prompt": "Name a sea.", "completion": "The Baltic."}

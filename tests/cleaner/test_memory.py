@@ -10,7 +10,8 @@ import pytest
 # Row groups are made small, so that few rows fill some; what is measured is the highest mark of this process alone.
 CLEAN = """
 import sys
-from datalint.cleaner import restore, tables
+from datalint.cleaner import restore
+from datalint.cleaner.stored import tables
 import datalint
 tables.GROUP_BYTES = 1 << 20
 out = sys.argv[2]

@@ -13,8 +13,8 @@ import pytest
 from cleaner_helpers import contents, lines, rows_in
 
 import datalint
-from datalint.cleaner import tables
-from datalint.cleaner.tables import GROUP_BYTES, GROUP_ROWS, Writer, read_batches
+from datalint.cleaner.stored import tables
+from datalint.cleaner.stored.tables import GROUP_BYTES, GROUP_ROWS, Writer, read_batches
 
 ROWS = [
     {

@@ -13,7 +13,7 @@ from cleaner_helpers import contents, lines, rows_in
 
 import datalint
 from datalint.cleaner import restore
-from datalint.cleaner.names import MAX_NAME, Taken, places
+from datalint.cleaner.stored.names import MAX_NAME, Taken, places
 from datalint.errors import InputError, OutputError
 from datalint.source import DataFile
 

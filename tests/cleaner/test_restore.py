@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import datalint
 from datalint.cleaner import restore
-from datalint.cleaner.manifest import sha256_of
+from datalint.cleaner.stored.manifest import sha256_of
 from datalint.errors import DatalintError, InputError, OutputError
 from datalint.source import open_source
 

@@ -12,8 +12,8 @@ from cleaner_helpers import contents, lines, rows_in, rows_read
 
 import datalint
 from datalint.cleaner import restore
-from datalint.cleaner.manifest import sha256_of
-from datalint.cleaner.shards import stored_size
+from datalint.cleaner.stored.manifest import sha256_of
+from datalint.cleaner.writing.shards import stored_size
 from datalint.errors import InputError, UsageError
 
 ROWS = [

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datalint.cleaner.splice import one_line, spliced_csv, spliced_json
-from datalint.cleaner.style import JsonStyle
+from datalint.cleaner.inplace.splice import one_line, spliced_csv, spliced_json
+from datalint.cleaner.stored.style import JsonStyle
 from datalint.fixes import same
 from datalint.source.strict import decode_record
 

@@ -5,7 +5,7 @@ from test_impact_report import FLAT, UP, report
 from trainer_examples import examples, questions
 
 import datalint
-from datalint.cleaner.manifest import read_manifest
+from datalint.cleaner.stored.manifest import read_manifest
 from datalint.config import load
 from datalint.errors import InputError, UsageError
 from datalint.examples import read_examples

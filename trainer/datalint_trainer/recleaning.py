@@ -14,7 +14,7 @@ import msgspec
 import polars as pl
 
 from datalint.cleaner import CleanOptions, clean_settings
-from datalint.cleaner.manifest import Manifest
+from datalint.cleaner.stored.manifest import Manifest
 from datalint.config import Settings
 from datalint.registry import all_rules
 from datalint_trainer.rows import Row

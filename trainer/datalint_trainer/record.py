@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from datalint.cleaner.card import code
-from datalint.cleaner.manifest import NAME, read_manifest
+from datalint.cleaner.stored.manifest import NAME, read_manifest
+from datalint.cleaner.writing.card import code
 from datalint.errors import OutputError, UsageError
 from datalint_trainer.report import SCHEMA, ImpactReport
 from datalint_trainer.rows import Row

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from datalint.cleaner.manifest import NAME, Manifest, read_manifest
+from datalint.cleaner.stored.manifest import NAME, Manifest, read_manifest
 from datalint.errors import InputError
 from datalint.examples import Example, read_examples
 from datalint.source import discover

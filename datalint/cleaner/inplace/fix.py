@@ -19,10 +19,10 @@ from typing import Any
 
 import polars as pl
 
-from datalint.cleaner.editing import Edit
-from datalint.cleaner.manifest import sha256_of
-from datalint.cleaner.replacing import held, leftovers, put, written
+from datalint.cleaner.inplace.editing import Edit
+from datalint.cleaner.inplace.replacing import held, leftovers, put, written
 from datalint.cleaner.settle import MAX_ROUNDS
+from datalint.cleaner.stored.manifest import sha256_of
 from datalint.config import Settings, load
 from datalint.engine import Job, ReadFile, run
 from datalint.errors import InputError, OutputError, RulePackError, UsageError

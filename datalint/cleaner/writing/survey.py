@@ -13,10 +13,10 @@ import msgspec
 import numpy as np
 import xxhash
 
-from datalint.cleaner.arrow import cells_of
-from datalint.cleaner.manifest import Rebuild
-from datalint.cleaner.passing import refuse_unstorable
-from datalint.cleaner.schema import MAX_COLUMNS, Seen
+from datalint.cleaner.stored.arrow import cells_of
+from datalint.cleaner.stored.manifest import Rebuild
+from datalint.cleaner.stored.schema import MAX_COLUMNS, Seen
+from datalint.cleaner.writing.passing import refuse_unstorable
 from datalint.engine import Job
 from datalint.errors import OutputError
 from datalint.fingerprint import canonical

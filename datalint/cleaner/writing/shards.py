@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from datalint.cleaner.names import Taken, shard_names
-from datalint.cleaner.tables import Writer
+from datalint.cleaner.stored.names import Taken, shard_names
+from datalint.cleaner.stored.tables import Writer
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from datalint.cleaner.style import CsvStyle, JsonStyle, SameStyle
+from datalint.cleaner.stored.style import CsvStyle, JsonStyle, SameStyle
 from datalint.errors import InputError
 from datalint.rule import Rule
 from datalint.source.storage import open_bytes

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from datalint.cleaner.arrow import rows_of
-from datalint.cleaner.lines import own_row
-from datalint.cleaner.manifest import FileEntry, Manifest, sha256_of
-from datalint.cleaner.names import LEDGERS
-from datalint.cleaner.style import SameStyle, dumper
-from datalint.cleaner.tables import read_batches
+from datalint.cleaner.stored.arrow import rows_of
+from datalint.cleaner.stored.manifest import FileEntry, Manifest, sha256_of
+from datalint.cleaner.stored.names import LEDGERS
+from datalint.cleaner.stored.style import SameStyle, dumper
+from datalint.cleaner.stored.tables import read_batches
+from datalint.cleaner.writing.lines import own_row
 from datalint.errors import InputError
 from datalint.source.stream import MAX_RECORD
 

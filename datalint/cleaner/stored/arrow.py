@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from datalint.cleaner.schema import is_json
+from datalint.cleaner.stored.schema import is_json
 from datalint.source.columnar import is_json_text
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from datalint.cleaner.style import JsonStyle
+from datalint.cleaner.stored.style import JsonStyle
 from datalint.fixes import same
 from datalint.source.strict import decode_record
 

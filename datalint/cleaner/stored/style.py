@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from datalint.cleaner.arrow import without_padding
+from datalint.cleaner.stored.arrow import without_padding
 
 if TYPE_CHECKING:
     import pyarrow as pa

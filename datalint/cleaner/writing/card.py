@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Any
 
-from datalint.cleaner.manifest import Counts, FileEntry, Manifest
+from datalint.cleaner.stored.manifest import Counts, FileEntry, Manifest
 from datalint.report.escape import visible
 
 _SPLITS = ("train", "validation", "test")

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datalint.cleaner.arrow import cells_of, rows_of
-from datalint.cleaner.kept import Notes, written_batches
-from datalint.cleaner.manifest import FileEntry
-from datalint.cleaner.originals import unpacked_rows, unpacked_schema
-from datalint.cleaner.passing import alike
-from datalint.cleaner.survey import row_digest
-from datalint.cleaner.tables import Writer
+from datalint.cleaner.restoring.kept import Notes, written_batches
+from datalint.cleaner.stored.arrow import cells_of, rows_of
+from datalint.cleaner.stored.manifest import FileEntry
+from datalint.cleaner.stored.originals import unpacked_rows, unpacked_schema
+from datalint.cleaner.stored.tables import Writer
+from datalint.cleaner.writing.passing import alike
+from datalint.cleaner.writing.survey import row_digest
 from datalint.errors import InputError
 from datalint.source import open_source
 from datalint.source.storage import create_arrow

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from datalint import pii, secrets
-from datalint.cleaner.changes import changes_between
-from datalint.cleaner.editing import Edit, Piece
+from datalint.cleaner.inplace.editing import Edit, Piece
+from datalint.cleaner.inplace.splice import spliced_json
 from datalint.cleaner.settle import Settled
-from datalint.cleaner.splice import spliced_json
-from datalint.cleaner.style import JsonStyle
+from datalint.cleaner.stored.style import JsonStyle
+from datalint.cleaner.writing.changes import changes_between
 from datalint.engine import Job
 from datalint.findings import message
 from datalint.fixes import Fixes, Repaired, same

@@ -8,17 +8,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datalint.cleaner.changes import changes_between
-from datalint.cleaner.lines import Apart, AsLines
-from datalint.cleaner.manifest import Counts
-from datalint.cleaner.names import Taken
-from datalint.cleaner.originals import keep_file
-from datalint.cleaner.passing import ArrowRows, without_descriptions
-from datalint.cleaner.shards import Lines, Shards, parquet_file
-from datalint.cleaner.storing import PROVENANCE, Passed, Sink, Storer, Tables
-from datalint.cleaner.style import SameStyle, Style
-from datalint.cleaner.survey import Survey
-from datalint.cleaner.tables import Ledger, changes_schema, originals_schema, removed_schema
+from datalint.cleaner.stored.manifest import Counts
+from datalint.cleaner.stored.names import Taken
+from datalint.cleaner.stored.originals import keep_file
+from datalint.cleaner.stored.style import SameStyle, Style
+from datalint.cleaner.stored.tables import Ledger, changes_schema, originals_schema, removed_schema
+from datalint.cleaner.writing.changes import changes_between
+from datalint.cleaner.writing.lines import Apart, AsLines
+from datalint.cleaner.writing.passing import ArrowRows, without_descriptions
+from datalint.cleaner.writing.shards import Lines, Shards, parquet_file
+from datalint.cleaner.writing.storing import PROVENANCE, Passed, Sink, Storer, Tables
+from datalint.cleaner.writing.survey import Survey
 from datalint.engine import Job
 from datalint.errors import InputError, OutputError, UsageError
 from datalint.findings import message

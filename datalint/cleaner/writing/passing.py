@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from datalint.cleaner.arrow import cells_of
-from datalint.cleaner.schema import Seen, arrow_field
+from datalint.cleaner.stored.arrow import cells_of
+from datalint.cleaner.stored.schema import Seen, arrow_field
 from datalint.errors import OutputError
 from datalint.fixes import same
 from datalint.source.columnar import is_json_text

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from datalint.cleaner.tables import Ledger
+from datalint.cleaner.stored.tables import Ledger
 from datalint.source import Block
 from datalint.source.storage import open_bytes
 

@@ -13,10 +13,10 @@ from typing import IO
 
 import msgspec
 
-from datalint.cleaner.kept import Notes, verify, written_records
-from datalint.cleaner.manifest import NAME, FileEntry, inside, read_manifest
 from datalint.cleaner.publish import published
-from datalint.cleaner.rebuild_rows import write_rows
+from datalint.cleaner.restoring.kept import Notes, verify, written_records
+from datalint.cleaner.restoring.rebuild_rows import write_rows
+from datalint.cleaner.stored.manifest import NAME, FileEntry, inside, read_manifest
 from datalint.errors import DatalintError, InputError
 
 

@@ -2,7 +2,7 @@
 
 Tables  a text file to Parquet
 Passed  a Parquet file to Parquet
-(datalint.cleaner.lines: any file to JSON Lines)
+(datalint.cleaner.writing.lines: any file to JSON Lines)
 """
 
 from bisect import bisect_right
@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, Protocol
 
-from datalint.cleaner.arrow import batch_of, rows_of
-from datalint.cleaner.originals import Gaps, packed_rows
-from datalint.cleaner.passing import ArrowRows, passed
-from datalint.cleaner.shards import Shards
-from datalint.cleaner.style import Dump, SameStyle, Style, best, candidates, dumper
-from datalint.cleaner.survey import Survey
-from datalint.cleaner.tables import Ledger
+from datalint.cleaner.stored.arrow import batch_of, rows_of
+from datalint.cleaner.stored.originals import Gaps, packed_rows
+from datalint.cleaner.stored.style import Dump, SameStyle, Style, best, candidates, dumper
+from datalint.cleaner.stored.tables import Ledger
+from datalint.cleaner.writing.passing import ArrowRows, passed
+from datalint.cleaner.writing.shards import Shards
+from datalint.cleaner.writing.survey import Survey
 from datalint.errors import OutputError
 from datalint.fingerprint import canonical, without_nulls
 from datalint.fixes import Repaired

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from datalint.cleaner.splice import one_line, spliced_csv, spliced_json
-from datalint.cleaner.style import JsonStyle, best, candidates
+from datalint.cleaner.inplace.splice import one_line, spliced_csv, spliced_json
+from datalint.cleaner.stored.style import JsonStyle, best, candidates
 from datalint.engine import Job
 from datalint.errors import OutputError, RulePackError
 from datalint.fixes import Fixes, Repaired, same

@@ -8,7 +8,7 @@ such as "1": where such a text may stand, the object or list around it is `json`
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from datalint.cleaner.schema import Seen, arrow_type, is_json, together
+from datalint.cleaner.stored.schema import Seen, arrow_type, is_json, together
 
 if TYPE_CHECKING:
     import pyarrow as pa

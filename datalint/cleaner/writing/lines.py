@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from datalint.cleaner.originals import Gaps
-from datalint.cleaner.storing import PROVENANCE, Marks, Sink, keep_end, keep_odd, sample
-from datalint.cleaner.style import Dump, SameStyle, Style, best, candidates, dumper
-from datalint.cleaner.survey import TEXT
+from datalint.cleaner.stored.originals import Gaps
+from datalint.cleaner.stored.style import Dump, SameStyle, Style, best, candidates, dumper
+from datalint.cleaner.writing.storing import PROVENANCE, Marks, Sink, keep_end, keep_odd, sample
+from datalint.cleaner.writing.survey import TEXT
 from datalint.errors import UsageError
 from datalint.fingerprint import digest
 from datalint.fixes import Repaired

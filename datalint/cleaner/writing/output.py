@@ -8,19 +8,28 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from datalint.cleaner.card import RuleLine, Table, write_card
-from datalint.cleaner.features import features_of, warnings
-from datalint.cleaner.lines import Apart
-from datalint.cleaner.manifest import SCHEMA, Counts, FileEntry, Manifest, digests, sha256_of, total, write_manifest
-from datalint.cleaner.names import LEDGERS, Place, Taken, places
-from datalint.cleaner.passing import passed_schema
 from datalint.cleaner.result import CleanOptions, CleanResult
-from datalint.cleaner.schema import agreed
 from datalint.cleaner.settle import Settled
-from datalint.cleaner.storing import PROVENANCE
-from datalint.cleaner.survey import Survey, stored_alike, survey
-from datalint.cleaner.tables import read_batches
-from datalint.cleaner.writer import Ledgers, Target, Written, check_unchanged, write_file
+from datalint.cleaner.stored.manifest import (
+    SCHEMA,
+    Counts,
+    FileEntry,
+    Manifest,
+    digests,
+    sha256_of,
+    total,
+    write_manifest,
+)
+from datalint.cleaner.stored.names import LEDGERS, Place, Taken, places
+from datalint.cleaner.stored.schema import agreed
+from datalint.cleaner.stored.tables import read_batches
+from datalint.cleaner.writing.card import RuleLine, Table, write_card
+from datalint.cleaner.writing.features import features_of, warnings
+from datalint.cleaner.writing.lines import Apart
+from datalint.cleaner.writing.passing import passed_schema
+from datalint.cleaner.writing.storing import PROVENANCE
+from datalint.cleaner.writing.survey import Survey, stored_alike, survey
+from datalint.cleaner.writing.writer import Ledgers, Target, Written, check_unchanged, write_file
 from datalint.engine import Job
 from datalint.errors import OutputError
 from datalint.fixes import Fixes

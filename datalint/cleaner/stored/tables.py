@@ -157,7 +157,7 @@ def changes_schema() -> "pa.Schema":
 
 
 def originals_schema() -> "pa.Schema":
-    """originals.parquet: what `restore` cannot derive. See datalint.cleaner.originals for the kinds."""
+    """originals.parquet: what `restore` cannot derive. See datalint.cleaner.stored.originals for the kinds."""
     import pyarrow as pa
 
     return pa.schema([("file", pa.string()), ("row", pa.int64()), ("kind", pa.string()), ("raw", pa.binary())])

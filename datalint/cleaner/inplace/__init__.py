@@ -1,0 +1,1 @@
+"""Rewrites made in the files where they lie, or shown as a difference."""

@@ -1,0 +1,1 @@
+"""From an output folder back to the input files."""
