@@ -16,5 +16,5 @@ def command(folder: str, out: str, *, quiet: bool) -> int:
     result = restore(folder, out=out)
     if not quiet:
         for file in result.files:
-            say(f"{file.path}: {file.rows:,} rows, {file.proof}")
+            say(f"{file.path}: {file.rows:,} {'row' if file.rows == 1 else 'rows'}, {file.proof}")
     return 0

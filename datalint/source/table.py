@@ -222,7 +222,9 @@ class _Table:
         """Tell a record that cannot be read; a header is read all the same."""
         if self.header is None:
             found.faults.append(Fault("FMT013", None, self.line + start, f"header: {reason}"))
-            self.name_columns(found, start, next(csv.reader([found.lines[start]], delimiter=self.delimiter), []))
+            # Leniently, but the reader takes no carriage return within a line even then.
+            line = found.lines[start].rstrip("\r\n").replace("\r", " ")
+            self.name_columns(found, start, next(csv.reader([line], delimiter=self.delimiter), []))
             return
         at = len(found.rows)
         found.faults.append(Fault("FMT013", self.row + at, self.line + start, reason))

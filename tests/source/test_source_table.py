@@ -57,6 +57,14 @@ def test_a_record_that_does_not_fit_is_told_and_the_others_are_read(tmp_path, ba
     assert found.lines == [2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("header", [b"q\r", b"q\rx", b'"q"\rx', b'"q\rx'])
+def test_a_header_with_a_carriage_return_is_told_and_read(tmp_path, header) -> None:
+    found = read_bytes(tmp_path, "train.csv", header + b"\n1\n2\n")
+    assert [list(row.values()) for row in found.values] == [["1"], ["2"]]
+    assert found.told("FMT013") in ([], [(None, 1)])
+    assert bool(found.faults) == (header != b"q\r")
+
+
 def test_an_open_quote_that_another_quote_closes_far_below_swallows_nothing(tmp_path) -> None:
     found = read_bytes(tmp_path, "train.csv", b'q,a\n"x,1\n2,3\n4,5\n6,y"\n7,8\n')
     assert [None if row is None else row["q"] for row in found.values] == [None, "2", "4", "6", "7"]
