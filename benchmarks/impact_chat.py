@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import stats
+from impact import rate
 
 from datalint.examples import Example, Turn
 from datalint_trainer.arms import Arm, make_arms
@@ -200,12 +200,6 @@ def _record(found: Any) -> dict[str, Any]:
 
 def _half(interval: Any) -> float:
     return (interval.high - interval.low) / 2
-
-
-def rate(false: int, trials: int) -> str:
-    """Share with its 95 % interval (Clopper and Pearson 1934)."""
-    interval = stats.binomtest(false, trials).proportion_ci(0.95)
-    return f"{false} of {trials}, {false / trials:.1%} [{interval.low:.1%}, {interval.high:.1%}]"
 
 
 def main() -> None:

@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parent))
 from impact import read
 
 from datalint_trainer.arms import make_arms, share_arms

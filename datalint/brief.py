@@ -31,6 +31,13 @@ def brief(text: str, size: int) -> str:
     return text if len(text) <= size else part(text, 0, size - 1) + "…"
 
 
+def line_of(text: str, size: int = 60) -> str:
+    """A text on one line of at most `size` characters."""
+    near = 4 * size  # a longer text is hardly ever shorter once its white space is
+    line = " ".join(part(text, 0, near).split())
+    return line if len(text) <= near and len(line) <= size else part(line, 0, size - 1) + "…"
+
+
 def heads(texts: pl.Series, size: int) -> pl.Series:
     """The first `size` characters of each text."""
     long = (texts.str.len_chars() > size).fill_null(value=False).arg_true()

@@ -53,7 +53,10 @@ def prove_documentation(rule: type[Rule]) -> None:
 
 
 def write_sample(sample: Any, folder: Path) -> Mapping[str, Any]:
-    """An example as files in a folder; returns the options of its run. A list of rows is `train.jsonl`."""
+    """An example as files in a folder; returns the options of its run, with paths to those files.
+
+    A list of rows is `train.jsonl`.
+    """
     files = sample.files if isinstance(sample, Sample) else {"train.jsonl": sample}
     for name, content in files.items():
         path = folder / name
@@ -62,7 +65,8 @@ def write_sample(sample: Any, folder: Path) -> Mapping[str, Any]:
     options = dict(sample.options) if isinstance(sample, Sample) else {}
     if isinstance(rows := options.get("against"), list):  # an index holds no text, so a sample gives its rows
         options["against"] = str(_indexed(rows, folder / "seen.idx"))
-    return options
+    own = {key: str(folder / options[key]) for key in ("chat_template", "tokenizer") if options.get(key) in files}
+    return options | own
 
 
 def _indexed(rows: list[Any], index: Path) -> Path:
@@ -85,10 +89,7 @@ def _bytes(content: Any) -> bytes:
 def _report(rule: type[Rule], sample: Any) -> Any:
     with tempfile.TemporaryDirectory(prefix="datalint-") as name:
         folder = Path(name)
-        options = dict(write_sample(sample, folder))
-        for key in ("chat_template", "tokenizer"):  # files of the example itself
-            if key in options and (folder / options[key]).exists():
-                options[key] = str(folder / options[key])
+        options = write_sample(sample, folder)
         return check(str(folder), select=[rule.code], isolated=True, **options)
 
 

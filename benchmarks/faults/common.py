@@ -172,6 +172,16 @@ def _library(folder: Path) -> Path | None:
     return path
 
 
+class NotPossibleError(Exception):
+    """A class of faults cannot be tried here; the message says what it needs."""
+
+
+def needs(there: object, what: str) -> None:
+    """Raise NotPossibleError if something is not there that a class of faults needs."""
+    if not there:
+        raise NotPossibleError(f"needs {what}")
+
+
 @dataclass(frozen=True)
 class Bench:
     """Where and at what size the trials run."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.faults.common import Bench, Done, Trial, contents, lines
+from benchmarks.faults.common import Bench, Done, Trial, contents, lines, needs
 from benchmarks.faults.ending import Job, clean_job, rows
 
 NOBODY = 65534
@@ -34,14 +34,13 @@ def judged(job: Job, folder: Path, done: Done, names: set[str], *, may: tuple[in
 
 def every_write(bench: Bench, *, make: Callable[[Bench, Path], Job]) -> Iterator[Trial]:
     """The n-th write, and each one after it or it alone, fails with ENOSPC, for each n (quick: some)."""
-    if not bench.launcher.injects:
-        return
+    needs(bench.launcher.injects, "Linux and a C compiler")
     with bench.folder() as folder:
         job = make(bench, folder)
         names = {path.name for path in folder.iterdir()}
         count = _writes(bench, job, folder)
         job.reset(folder)
-        step = 1 if bench.full else max(1, count // 8)
+        step = 1 if bench.full else max(1, count // 12)
         for n in range(1, count + 1, step):
             for fail_at in (n, -n) if bench.full or n % 2 else (n,):
                 done = bench.run(*job.args, cwd=folder, fail_at=fail_at)
@@ -51,8 +50,7 @@ def every_write(bench: Bench, *, make: Callable[[Bench, Path], Job]) -> Iterator
 
 def every_write_of_a_report(bench: Bench) -> Iterator[Trial]:
     """The same for a report that goes to a file: the old one or the new one, whole."""
-    if not bench.launcher.injects:
-        return
+    needs(bench.launcher.injects, "Linux and a C compiler")
     with bench.folder() as folder:
         (folder / "train.jsonl").write_bytes(lines(rows(300)))
         for name, n in (
@@ -87,7 +85,7 @@ def file_size_limit(bench: Bench, *, make: Callable[[Bench, Path], Job]) -> Iter
         job = make(bench, folder)
         names = {path.name for path in folder.iterdir()}
         largest = max(map(len, job.states[1].values()))
-        steps = bench.size(3, 60)
+        steps = bench.size(4, 60)
         for limit in {1 + largest * i // steps for i in range(steps)}:
             done = bench.run(*job.args, cwd=folder, limits={"FSIZE": limit})
             yield judged(job, folder, done, names)
@@ -111,8 +109,7 @@ def mounted(folder: Path, options: str) -> Iterator[bool]:
 def small_disk(bench: Bench, *, make: Callable[[Bench, Path], Job]) -> Iterator[Trial]:
     """A disk (tmpfs) with a few KiB left, in steps of a page, until there is enough."""
     with bench.folder() as outside, mounted(outside, "size=4m") as made:
-        if not made:
-            return
+        needs(made, "root, to mount a small disk")
         folder = outside / "work"
         folder.mkdir()
         job = make(bench, folder)
@@ -120,7 +117,7 @@ def small_disk(bench: Bench, *, make: Callable[[Bench, Path], Job]) -> Iterator[
         stat = os.statvfs(outside)
         free = stat.f_bavail * stat.f_frsize
         need = 4 * sum(map(len, job.states[1].values())) + (64 << 10)
-        steps = bench.size(2, 40)
+        steps = bench.size(4, 40)
         for i in range(steps):
             ballast = outside / "ballast"
             ballast.write_bytes(bytes(free - (i * need // steps // 4096) * 4096))
@@ -132,8 +129,7 @@ def small_disk(bench: Bench, *, make: Callable[[Bench, Path], Job]) -> Iterator[
 def full_temporary_disk(bench: Bench) -> Iterator[Trial]:
     """What waits to meet does not fit into TMPDIR: told as that, not as the output's disk."""
     with bench.folder() as folder, bench.folder() as small, mounted(small, "size=64k") as made:
-        if not made:
-            return
+        needs(made, "root, to mount a small disk")
         (folder / "train.jsonl").write_bytes(lines(rows(8000)))
         limits = ("--memory-limit", "1", "--isolated", "--select", "DUP001,DUP002,CON001")
         for args in (
@@ -226,7 +222,7 @@ def killed_for_memory(bench: Bench) -> Iterator[Trial]:
     with bench.folder() as folder:
         job = clean_job(bench, folder)
         names = {path.name for path in folder.iterdir()}
-        steps = bench.size(2, 40)
+        steps = bench.size(3, 40)
         for i in range(steps):
             limit = (400 << 20) + i * (2 << 30) // steps
             done = bench.run(*job.args, cwd=folder, limits={"AS": limit})

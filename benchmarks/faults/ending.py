@@ -223,7 +223,7 @@ def two_at_once(bench: Bench, *, make: Callable[[Bench, Path], Job]) -> Iterator
     with bench.folder() as folder:
         job = make(bench, folder)
         draw = random.Random(f"{SEED} two")
-        for _ in range(bench.size(3, 100)):
+        for _ in range(bench.size(6, 100)):
             job.reset(folder)
             first = bench.launcher.start(*job.args, cwd=folder)
             time.sleep(draw.choice([0.0, 0.0, 0.01, 0.05]))
@@ -248,7 +248,7 @@ def second_signal(bench: Bench) -> Iterator[Trial]:
         job = clean_job(bench, folder)
         inputs = (folder / "train.jsonl").read_bytes()
         names = {path.name for path in folder.iterdir()}
-        for _ in range(bench.size(2, 100)):
+        for _ in range(bench.size(4, 100)):
             job.reset(folder)
             run = bench.launcher.start(*job.args, cwd=folder)
             _until_written(folder, names, run, draw.uniform(0.0, 0.02))
@@ -258,13 +258,13 @@ def second_signal(bench: Bench) -> Iterator[Trial]:
             yield _judged(bench, job, folder, run.wait(), signal.SIGINT, names, inputs=inputs)
 
 
-clean_killed = partial(ended, make=clean_job, number=signal.SIGKILL, quick=5, full=200)
-clean_terminated = partial(ended, make=clean_job, number=signal.SIGTERM, quick=4, full=200)
-clean_interrupted = partial(ended, make=clean_job, number=signal.SIGINT, quick=4, full=200)
+clean_killed = partial(ended, make=clean_job, number=signal.SIGKILL, quick=10, full=200)
+clean_terminated = partial(ended, make=clean_job, number=signal.SIGTERM, quick=8, full=200)
+clean_interrupted = partial(ended, make=clean_job, number=signal.SIGINT, quick=8, full=200)
 clean_terminated_at_start = partial(ended_from_start, number=signal.SIGTERM, quick=1, full=40)
 clean_interrupted_at_start = partial(ended_from_start, number=signal.SIGINT, quick=1, full=40)
 restore_killed = partial(ended, make=restore_job, number=signal.SIGKILL, quick=3, full=200)
 restore_interrupted = partial(ended, make=restore_job, number=signal.SIGINT, quick=2, full=200)
-fix_killed = partial(ended, make=fix_job, number=signal.SIGKILL, quick=5, full=200, each=True)
-fix_terminated = partial(ended, make=fix_job, number=signal.SIGTERM, quick=3, full=200, each=True)
-fix_interrupted = partial(ended, make=fix_job, number=signal.SIGINT, quick=3, full=200, each=True)
+fix_killed = partial(ended, make=fix_job, number=signal.SIGKILL, quick=10, full=200, each=True)
+fix_terminated = partial(ended, make=fix_job, number=signal.SIGTERM, quick=6, full=200, each=True)
+fix_interrupted = partial(ended, make=fix_job, number=signal.SIGINT, quick=6, full=200, each=True)

@@ -74,7 +74,7 @@ def broken_pipe(bench: Bench) -> Iterator[Trial]:
     with bench.folder() as folder:
         (folder / "bad.jsonl").write_bytes(BAD * 20_000)
         (folder / "good.jsonl").write_bytes(lines(rows(30)))
-        for args, code in _TALKING if bench.full else _TALKING[::4]:
+        for args, code in _TALKING if bench.full else _TALKING[::3]:
             for kind in ("after a line", "at once", "closed"):
                 done = _unheard(bench, folder, args, kind)
                 problem = done.problem(code) or ("pipe" in done.err.lower() and f"said {done.err.strip()!r}") or ""
@@ -147,7 +147,7 @@ def killed_helper(bench: Bench) -> Iterator[Trial]:
         args = (*args, "--output-format", "concise")
         whole = bench.run(*args, cwd=folder)
         yield Trial("undisturbed", whole.problem(0, 1))
-        for _ in range(bench.size(1, 25)):
+        for _ in range(bench.size(2, 25)):
             run = bench.launcher.start(*args, cwd=folder)
             until = time.monotonic() + 60.0
             while not (children := _children(run.pid)) and time.monotonic() < until:

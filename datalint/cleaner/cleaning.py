@@ -8,7 +8,7 @@ from typing import Any
 from datalint.cleaner.publish import published
 from datalint.cleaner.result import CleanOptions, CleanResult
 from datalint.cleaner.settle import settle
-from datalint.cleaner.stored.manifest import is_output
+from datalint.cleaner.stored.manifest import files_in
 from datalint.cleaner.writing.output import write_output
 from datalint.config import Settings, load
 from datalint.engine.local import without_gc
@@ -98,7 +98,7 @@ def _earlier_outputs(setup: Setup, paths: Sequence[str | Path] | None) -> list[s
         f"{folder}: an earlier clean wrote this; its rows were read like all others. Move it out of the input, or name"
         " the input's files"
         for folder in found
-        if is_output(folder)
+        if files_in(folder)
     ]
 
 

@@ -8,7 +8,6 @@ that whatever unfinished folder is found under the lock belongs to a dead run.
 import ctypes
 import errno
 import fcntl
-import json
 import os
 import re
 import shutil
@@ -17,8 +16,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
+from datalint.cleaner.stored.manifest import files_in
 from datalint.disk import synced, usual_mode
 from datalint.errors import OutputError
 
@@ -67,7 +66,7 @@ def _refuse(out: Path, *, overwrite: bool, again: str) -> None:
         return
     if not overwrite:
         raise OutputError(f"{out} is there already; {again or 'name another folder'}")
-    if not (ours := _written(out)):
+    if not (ours := files_in(out)):
         raise OutputError(f"{out} was not written by datalint; --overwrite does not replace it, name another folder")
     inside = sorted(
         path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_symlink() or not path.is_dir()
@@ -77,19 +76,6 @@ def _refuse(out: Path, *, overwrite: bool, again: str) -> None:
         raise OutputError(
             f"{what}, which clean did not write and --overwrite would delete; move it or name another folder"
         )
-
-
-def _written(folder: Path) -> frozenset[str]:
-    """The files of a clean's output, as its manifest has them; none if the folder is no such."""
-    try:
-        manifest: Any = json.loads((folder / "manifest.json").read_bytes())
-        if not str(manifest["schema"]).startswith("datalint-clean/"):
-            return frozenset()
-        return frozenset(
-            {"manifest.json", "README.md", *manifest["outputs"], *(f["output"] for f in manifest["files"])}
-        )
-    except (OSError, ValueError, RecursionError, LookupError, TypeError):
-        return frozenset()
 
 
 def _prefix(out: Path) -> str:

@@ -63,7 +63,7 @@ def command(paths: tuple[str, ...], **flags: Any) -> int:
     """Lint datasets: files, folders, or what the configuration names (default: the working directory)."""
     from datalint.cli.colors import wanted
     from datalint.cli.fixing import fixed, refuse_contradictions, show_fixes
-    from datalint.cli.progress import bar, size_of
+    from datalint.cli.progress import bar
     from datalint.report import Look, parse_output, refuse_inputs, write_report
     from datalint.report.escape import told
     from datalint.run import check_settings, prepare
@@ -72,8 +72,8 @@ def command(paths: tuple[str, ...], **flags: Any) -> int:
     settings = settings_of(flags)
     outputs = [parse_output(text) for text in flags["outputs"]] or [parse_output("text")]
     config = settings.config
-    explicit = [*config.train, *config.eval, *config.reference]
-    refuse_inputs(outputs, [*paths, *explicit])  # what lies in folders, once they were searched
+    # What lies in folders is known once they were searched.
+    refuse_inputs(outputs, [*paths, *config.train, *config.eval, *config.reference])
     if flags["show_files"]:
         for job in prepare(paths or None, settings).plan.jobs:
             click.echo(f"{told(job.file.name)}\t{job.file.split}")
@@ -85,8 +85,7 @@ def command(paths: tuple[str, ...], **flags: Any) -> int:
     if flags["fix"]:
         report, changed = fixed(paths or None, settings, flags, fingerprints=fingerprints)
     else:
-        total = size_of([*paths, *explicit] or ["."])
-        with bar("checking", total, show=flags["progress"]) as progress:
+        with bar("checking", paths, settings, show=flags["progress"]) as progress:
             report = check_settings(
                 paths or None, settings, scope=flags["scope"], progress=progress, fingerprints=fingerprints
             )

@@ -33,7 +33,7 @@ def command(paths: tuple[str, ...], **flags: Any) -> int:
     from datalint.cleaner import CleanOptions, clean_settings
     from datalint.cleaner.cleaning import shard_size
     from datalint.cli.fixing import show_cleaning
-    from datalint.cli.progress import bar, size_of
+    from datalint.cli.progress import bar
     from datalint.errors import UsageError
 
     if not flags["out"] and not flags["diff"]:
@@ -48,10 +48,8 @@ def command(paths: tuple[str, ...], **flags: Any) -> int:
         flags["to"],
         shard_size(flags["max_shard_size"]),
     )
-    explicit = [*settings.config.train, *settings.config.eval, *settings.config.reference]
     # Every byte is read by the first check, mostly by a second one, and by the writer.
-    total = 3 * size_of([*paths, *explicit] or ["."])
-    with bar("cleaning", total, show=flags["progress"]) as progress:
+    with bar("cleaning", paths, settings, show=flags["progress"], passes=3) as progress:
         result = clean_settings(paths or None, settings, out=Path(flags["out"]), options=options, progress=progress)
     for hint in (*result.report.hints, *result.hints):
         note(hint)

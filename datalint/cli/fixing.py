@@ -8,7 +8,7 @@ import rich_click as click
 
 from datalint.cli.colors import wanted
 from datalint.cli.guard import GATE_FAILED
-from datalint.cli.progress import bar, size_of
+from datalint.cli.progress import bar
 from datalint.cli.say import note
 from datalint.errors import UsageError
 
@@ -34,17 +34,11 @@ def fixed(
     paths: Paths, settings: "Settings", flags: Mapping[str, Any], *, fingerprints: bool
 ) -> "tuple[Report, Sequence[str]]":
     """Fix files in place, say so on stderr, and return the report of what remains, and the files that changed."""
-    from datalint.cleaner.inplace.fix import fix_settings
+    from datalint.cleaner.inplace.fix import FixOptions, fix_settings
 
-    with _bar("fixing", paths, settings, flags) as progress:
-        done = fix_settings(
-            paths,
-            settings,
-            unsafe=flags["unsafe_fixes"],
-            scope=flags["scope"],
-            progress=progress,
-            fingerprints=fingerprints,
-        )
+    options = FixOptions(flags["unsafe_fixes"], flags["scope"], fingerprints)
+    with bar("fixing", paths, settings, show=flags["progress"]) as progress:
+        done = fix_settings(paths, settings, options, progress)
     if not flags["quiet"]:
         if done.files:
             note(f"Fixed {_what(done.fixed, done.rows)}")
@@ -56,10 +50,11 @@ def fixed(
 def show_fixes(paths: Paths, settings: "Settings", flags: Mapping[str, Any]) -> int:
     """Print what `--fix` would change, as a unified difference. The exit code is 1 if there is something."""
     from datalint.cleaner.inplace.differences import Counts, unified
-    from datalint.cleaner.inplace.fix import plan_fixes
+    from datalint.cleaner.inplace.fix import FixOptions, plan_fixes
 
-    with _bar("checking", paths, settings, flags) as progress:
-        plan = plan_fixes(paths, settings, unsafe=flags["unsafe_fixes"], scope=flags["scope"], progress=progress)
+    options = FixOptions(flags["unsafe_fixes"], flags["scope"])
+    with bar("checking", paths, settings, show=flags["progress"]) as progress:
+        plan = plan_fixes(paths, settings, options, progress)
     counts = Counts()
     differ = False
     for edit in plan.edits:
@@ -77,7 +72,7 @@ def show_cleaning(paths: Paths, settings: "Settings", flags: Mapping[str, Any]) 
     from datalint.run import prepare
 
     setup = prepare(paths, settings)
-    with _bar("checking", paths, settings, flags) as progress:
+    with bar("checking", paths, settings, show=flags["progress"]) as progress:
         settled = settle(setup, unsafe=flags["unsafe_fixes"], padded=flags["to"] == "parquet", progress=progress)
     jobs = [job for job in setup.plan.jobs if job.file.split != "reference"]
     counts = Counts()
@@ -88,11 +83,6 @@ def show_cleaning(paths: Paths, settings: "Settings", flags: Mapping[str, Any]) 
         some = f"change {counts.changed:,}, remove {counts.removed:,} and leave out {counts.unreadable:,} unreadable"
         note(f"Would {some} of {_many(counts.rows, 'row')}; nothing is written")
     return 0
-
-
-def _bar(label: str, paths: Paths, settings: "Settings", flags: Mapping[str, Any]) -> Any:
-    config = settings.config
-    return bar(label, size_of([*(paths or ()), *config.train, *config.eval] or ["."]), show=flags["progress"])
 
 
 def _print(lines: Iterable[str]) -> bool:

@@ -28,12 +28,11 @@ def command() -> None:
 @config_options
 def add(paths: tuple[str, ...], where: str, **flags: Any) -> int:
     """Add files, folders, or what the configuration names. A row that is there already is kept once."""
-    from datalint.cli.progress import bar, size_of
+    from datalint.cli.progress import bar
     from datalint.indexing import add_to_index
 
     settings = settings_of(flags)
-    explicit = [*settings.config.train, *settings.config.eval]
-    with bar("adding", size_of([*paths, *explicit] or ["."]), show=flags["progress"]) as progress:
+    with bar("adding", paths, settings, show=flags["progress"]) as progress:
         done = add_to_index(paths or None, settings, where, progress=progress)
     say(
         f"added {done.added:,} rows, {done.known:,} known already"

@@ -2,18 +2,17 @@
 
 import importlib
 import importlib.util
-import itertools
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from datalint.cli.progress import bars
 from datalint.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 # Looked for before anything is loaded, so that a broken installation is told in one line and not by a traceback.
 _NEEDED = ("torch", "transformers", "peft", "sklearn", "scipy", "model2vec", "safetensors")
 _FORMATS = ("text", "json", "html")
-LINES = 10  # of progress, off a terminal
 
 
 def load_trainer(module: str) -> Any:
@@ -87,45 +85,6 @@ def cache_folder(given: str | None, *, off: bool) -> Path | None:
 
 @contextmanager
 def training_bars(*, show: bool | None) -> Iterator[Callable[[int], Callable[[], None]]]:
-    """A function that takes a number of steps and returns what is called after each; all tell the time left.
-
-    A bar on a terminal; elsewhere, where it was asked for, a line for each tenth: what redraws itself is lost in a log.
-    """
-    if not (sys.stderr.isatty() if show is None else show):
-        yield lambda _total: lambda: None
-        return
-    if not sys.stderr.isatty():
-        yield _lines
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-
-        def track(total: int) -> Callable[[], None]:
-            for task in progress.task_ids:
-                progress.update(task, visible=False)
-            task = progress.add_task("training", total=max(total, 1))
-            return lambda: progress.advance(task)
-
-        yield track
-
-
-def _lines(total: int) -> Callable[[], None]:
-    """Ten lines with the time left, at the pace so far."""
-    began, done = time.monotonic(), itertools.count(1)
-
-    def advance() -> None:
-        step = next(done)
-        if step * LINES // total > (step - 1) * LINES // total:
-            left = timedelta(seconds=round((time.monotonic() - began) / step * (total - step)))
-            click.echo(f"training {100 * step // total}%, {left} left", err=True)
-
-    return advance
+    """A function that takes a number of steps and returns what is called after each."""
+    with bars(show=show) as begin:
+        yield lambda total: partial(begin("training", total), 1) if begin else lambda: None

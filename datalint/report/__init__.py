@@ -6,16 +6,14 @@ A further format is its file and its line in `FORMATS`.
 import importlib
 import io
 import os
-import stat
 import sys
-import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from datalint.disk import usual_mode
+from datalint.disk import replacing
 from datalint.errors import OutputError, UsageError, nearest
 from datalint.report.look import Look
 
@@ -96,32 +94,10 @@ def _opened(output: Output) -> Iterator[BinaryIO]:
             with output.path.open("wb") as out:
                 yield out
         else:
-            with _replacing(output.path) as out:
+            with replacing(output.path) as out:
                 yield out
     except OSError as error:
         raise OutputError(f"--output-format: {output.path} cannot be written: {error.strerror}") from error
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of another one once it is whole. A link is replaced, not what it points to."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".new", dir=path.parent)
-    new = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            yield out
-        new.chmod(_mode(path))
-        new.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            new.unlink()
-
-
-def _mode(path: Path) -> int:
-    """The mode of a file that is replaced, or of a new one."""
-    if path.is_file() and not path.is_symlink():
-        return stat.S_IMODE(path.stat().st_mode)
-    return usual_mode(0o666)
 
 
 def render(report: "Report", format: str = "text", look: Look = Look()) -> str:  # noqa: A002, B008 - a frozen value

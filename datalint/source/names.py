@@ -72,12 +72,12 @@ _WORD = re.compile(
 )
 
 # What `datasets` calls the shards of a file: train-00000-of-00002.parquet.
-_SHARD = re.compile(r"-\d{5,}(-of-\d{5,}\.)")
+SHARD = re.compile(r"-\d{5,}(-of-\d{5,}(?:\.\w+)+)$")
 
 
 def whole_of(path: Path) -> Path | None:
     """Of a shard what the names of all shards of its file have in common; None for any other file."""
-    name, shards = _SHARD.subn(r"\1", path.name)
+    name, shards = SHARD.subn(r"\1", path.name)
     return path.with_name(name) if shards else None
 
 

@@ -1,13 +1,28 @@
 """What the tests of the cleaner share: read back, compare."""
 
 import json
-from collections.abc import Mapping
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from datalint.source import open_source
+
+MAIN = "import sys; from datalint.cli import main; main()"
+
+
+def start(folder: Path, *args: str, code: str = MAIN, before: Sequence[str] = ()) -> "subprocess.Popen[str]":
+    """The command line in a process of its own; `before` is the command that starts it."""
+    command = [*before, sys.executable, "-c", code, *args]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def long_lines() -> str:
+    """So many rows that a run can be stopped among them."""
+    return lines(*({"prompt": f"question {i} {'x' * 200}\u200b", "completion": f"answer {i}"} for i in range(4000)))
 
 
 def rows_in(path: Path) -> list[dict[str, Any]]:

@@ -1,15 +1,14 @@
 """Files mended where they lie: every rule's rewrites, and rows of any style, change only the rows that are at fault."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cleaner_helpers import rows_read
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from inplace_helpers import mend, records
+from json_styles import json_lines
 
 import datalint
 from datalint.cleaner.inplace.fix import fix
@@ -28,11 +27,7 @@ def test_what_a_rule_fixes_in_place_is_what_it_fixes_in_a_clean(code: str, tmp_p
     for number, sample in enumerate(rule.bad):
         folder = tmp_path / str(number)
         (folder / "in").mkdir(parents=True)
-        options = dict(write_sample(sample, folder / "in"))
-        for key in ("chat_template", "tokenizer"):
-            if key in options and (folder / "in" / options[key]).exists():
-                options[key] = str(folder / "in" / options[key])
-        options |= {"select": [code], "isolated": True}
+        options = {**write_sample(sample, folder / "in"), "select": [code], "isolated": True}
         files = sorted((folder / "in").rglob("*.jsonl"))
         before = {path: records(path) for path in files}
         datalint.clean(folder / "in", out=folder / "out", unsafe_fixes=True, **options)
@@ -80,34 +75,10 @@ rows = st.one_of(
 )
 
 
-@st.composite
-def records_of(draw: Any) -> bytes:
-    """One line in somebody's style, or something that is none."""
-    row = draw(rows)
-    layout = draw(st.sampled_from([(", ", ": "), (",", ":"), (" , ", " : ")]))
-    text = json.dumps(row, ensure_ascii=draw(st.booleans()), separators=layout)
-    odd = {
-        0: "",
-        1: "{" + text,
-        2: "[" + text + ", " + text + "]",
-        3: "  " + text + "\t",
-        4: text + text,
-        5: text.replace("/", "\\/"),
-        6: '{"a": "\\ud83d"}',
-        7: '{"prompt": "a", "prompt": "b\\u200b", "completion": "c", "completion": "d "}',
-    }
-    return odd.get(draw(st.integers(0, 25)), text).encode()
+files = json_lines(rows)
 
 
-@st.composite
-def json_lines(draw: Any) -> bytes:
-    end = draw(st.sampled_from([b"\n", b"\n", b"\r\n"]))
-    body = end.join(draw(st.lists(records_of(), min_size=1, max_size=12)))
-    mark = b"\xef\xbb\xbf" if draw(st.integers(0, 5)) == 0 else b""
-    return mark + body + draw(st.sampled_from([b"", end, end + end, b"\n \n"]))
-
-
-@given(json_lines(), st.booleans())
+@given(files, st.booleans())
 @settings(max_examples=80, phases=PHASES)
 def test_lines_whose_row_does_not_change_are_the_same_bytes(
     folder: Callable[[], Path], content: bytes, unsafe: bool

@@ -15,10 +15,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from cleaner_helpers import contents, lines
+from cleaner_helpers import MAIN, contents, lines, long_lines, start
 from inplace_helpers import GOOD, HIDDEN, mend
 
-from datalint.cleaner.inplace.fix import fix, plan_fixes, write
+from datalint.cleaner.inplace.fix import FixOptions, fix, plan_fixes, write
 from datalint.cleaner.inplace.replacing import held
 from datalint.config import load
 from datalint.errors import DatalintError, InputError, OutputError, RulePackError, UsageError
@@ -70,14 +70,14 @@ def test_any_name_will_do(tmp_path: Path, name: str) -> None:
 
 def test_tables_in_memory_have_no_place(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"datalint\.clean"):
-        fix(pa.Table.from_pylist([HIDDEN]))  # type: ignore[arg-type]
+        fix(pa.Table.from_pylist([HIDDEN]))
 
 
 # ---- what may go wrong ----
 
 
 def planned(path: Path) -> Any:
-    return plan_fixes([path], load(isolated=True, flags={"select": ["TXT002"]}))
+    return plan_fixes([path], load(isolated=True, flags={"select": ["TXT002"]}), FixOptions())
 
 
 @pytest.mark.parametrize("how", ["append", "replace", "same size", "gone"])
@@ -215,25 +215,15 @@ def test_a_fix_that_makes_no_json_is_named(tmp_path: Path, faulty_rule: type[Rul
     assert path.read_text() == lines(HIDDEN)
 
 
-MAIN = "import sys; from datalint.cli import main; main()"
-
-
-def start(folder: Path, code: str = MAIN, before: Sequence[str] = ()) -> "subprocess.Popen[str]":
-    args = ["check", "--fix", "--isolated", "--select", "TXT002", "-q", "train.jsonl", "other.csv"]
-    return subprocess.Popen(
-        [*before, sys.executable, "-c", code, *args],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start_fix(folder: Path, code: str = MAIN, before: Sequence[str] = ()) -> "subprocess.Popen[str]":
+    args = ("check", "--fix", "--isolated", "--select", "TXT002", "-q", "train.jsonl", "other.csv")
+    return start(folder, *args, code=code, before=before)
 
 
 @pytest.fixture
 def busy(tmp_path: Path) -> Path:
     """Two files in which every row is to be mended."""
-    rows = [{"prompt": f"question {i} {'x' * 200}\u200b", "completion": f"answer {i}"} for i in range(4000)]
-    (tmp_path / "train.jsonl").write_text(lines(*rows))
+    (tmp_path / "train.jsonl").write_text(long_lines())
     (tmp_path / "other.csv").write_text(
         "prompt,completion\n" + "".join(f"q{i}\u200b,{'a' * 200}\n" for i in range(4000)), encoding="utf-8"
     )
@@ -243,7 +233,7 @@ def busy(tmp_path: Path) -> Path:
 def test_a_killed_run_leaves_each_file_old_or_new(busy: Path) -> None:
     old = contents(busy)
     began = time.monotonic()
-    assert start(busy).wait() == 0
+    assert start_fix(busy).wait() == 0
     length = time.monotonic() - began
     new = contents(busy)
     assert new.keys() == old.keys()
@@ -252,13 +242,13 @@ def test_a_killed_run_leaves_each_file_old_or_new(busy: Path) -> None:
     for _ in range(5):
         for name, content in old.items():
             (busy / name).write_bytes(content)
-        run = start(busy)
+        run = start_fix(busy)
         time.sleep(length * chance.uniform(0.4, 1.0))
         run.send_signal(chance.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
         run.communicate()
         for name in old:
             assert (busy / name).read_bytes() in (old[name], new[name])
-        assert start(busy).wait() == 0
+        assert start_fix(busy).wait() == 0
         assert contents(busy) == new  # and nothing else: what the dead run left is gone
 
 
@@ -266,7 +256,7 @@ def test_a_killed_run_leaves_each_file_old_or_new(busy: Path) -> None:
 def test_a_full_disk_is_one_line_and_changes_nothing(busy: Path, share: float) -> None:
     old = contents(busy)
     limit = 1 + int(share * len(old["train.jsonl"]))
-    run = start(busy, f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); {MAIN}")
+    run = start_fix(busy, f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); {MAIN}")
     _, said = run.communicate()
     assert run.returncode == 2
     assert said.count("\n") == 1
@@ -276,13 +266,13 @@ def test_a_full_disk_is_one_line_and_changes_nothing(busy: Path, share: float) -
 
 def test_two_runs_at_once_leave_whole_files(busy: Path) -> None:
     old = contents(busy)
-    runs = [start(busy) for _ in range(2)]
+    runs = [start_fix(busy) for _ in range(2)]
     told = [run.communicate()[1] for run in runs]
     codes = sorted(run.returncode for run in runs)
     assert codes in ([0, 0], [0, 2])
     if codes == [0, 2]:
         assert any("another run" in text or "changed while it was read" in text for text in told)
-    assert start(busy).wait() == 0
+    assert start_fix(busy).wait() == 0
     new = contents(busy)
     assert new.keys() == old.keys()
     assert not any(b"\\u200b" in text or "\u200b".encode() in text for text in new.values())
@@ -295,12 +285,12 @@ def test_what_may_not_be_written_is_exit_2(busy: Path, what: str) -> None:
     if os.geteuid() == 0:  # to whom no mode is an obstacle, unless that is taken from him
         drop = ["setpriv", "--bounding-set", "-dac_override"]
         if subprocess.run([*drop, "true"], capture_output=True, check=False).returncode:
-            pytest.skip("root, and no setpriv")
+            pytest.skip("root may write everything, and setpriv, which takes that from him, is not here")
     target = busy / "train.jsonl" if what == "file" else busy
     mode = target.stat().st_mode
     target.chmod(mode & ~0o222)
     try:
-        run = start(busy, before=drop)
+        run = start_fix(busy, before=drop)
         _, said = run.communicate()
     finally:
         target.chmod(mode)
@@ -321,7 +311,7 @@ def test_memory_follows_the_chunk(tmp_path: Path) -> None:
         with (tmp_path / "train.jsonl").open("w") as out:
             out.writelines(json.dumps(row) + "\n" for row in rows)
         (tmp_path / "other.csv").write_text("prompt,completion\na,b\n")
-        run = start(tmp_path, code)
+        run = start_fix(tmp_path, code)
         _, said = run.communicate()
         assert run.returncode == 0, said
         peaks.append(int(said.split("PEAK")[1]))

@@ -5,12 +5,11 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from cleaner_helpers import contents, lines
+from cleaner_helpers import MAIN, contents, long_lines, start
 
 from datalint.cleaner.publish import published
 from datalint.errors import OutputError
@@ -114,25 +113,15 @@ def test_without_an_exchange_two_renames_do(tmp_path: Path, monkeypatch: pytest.
     assert contents(tmp_path) == {"out/manifest.json": SCHEMA.encode(), "out/sub/data": b"two"}
 
 
-CLEAN = "import sys; from datalint.cli import main; main()"
-
-
-def start(folder: Path, *args: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", CLEAN, "clean", "train.jsonl", "--out", "out", "--isolated", *args],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start_clean(folder: Path, *args: str, code: str = MAIN) -> "subprocess.Popen[str]":
+    return start(folder, "clean", "train.jsonl", "--out", "out", "--isolated", *args, code=code)
 
 
 @pytest.fixture
 def busy(tmp_path: Path) -> Path:
     """A folder with data to clean, and an older output of it."""
-    rows = [{"prompt": f"question {i} {'x' * 200}", "completion": f"answer {i}"} for i in range(4000)]
-    (tmp_path / "train.jsonl").write_text(lines(*rows))
-    done = start(tmp_path, "--select", "FMT001")
+    (tmp_path / "train.jsonl").write_text(long_lines())
+    done = start_clean(tmp_path, "--select", "FMT001")
     assert done.wait() == 0, done.communicate()
     return tmp_path
 
@@ -140,7 +129,7 @@ def busy(tmp_path: Path) -> Path:
 def test_a_killed_run_leaves_the_old_output_or_the_new_one(busy: Path) -> None:
     old = contents(busy / "out")
     began = time.monotonic()
-    whole = start(busy, "--select", "DUP001", "--overwrite")
+    whole = start_clean(busy, "--select", "DUP001", "--overwrite")
     assert whole.wait() == 0
     length = time.monotonic() - began
     new = contents(busy / "out")
@@ -148,12 +137,12 @@ def test_a_killed_run_leaves_the_old_output_or_the_new_one(busy: Path) -> None:
     assert new != old
     chance = random.Random(7)
     for _ in range(6):
-        run = start(busy, "--select", "FMT001", "--overwrite")
+        run = start_clean(busy, "--select", "FMT001", "--overwrite")
         time.sleep(length * chance.uniform(0.3, 1.05))
         run.send_signal(chance.choice([signal.SIGKILL, signal.SIGTERM]))
         run.communicate()
         assert contents(busy / "out") in (old, new)
-    last = start(busy, "--select", "DUP001", "--overwrite")
+    last = start_clean(busy, "--select", "DUP001", "--overwrite")
     assert last.wait() == 0
     assert contents(busy / "out") == new
     assert sorted(path.name for path in busy.iterdir()) == ["out", "train.jsonl"]
@@ -163,23 +152,18 @@ def test_a_killed_run_leaves_the_old_output_or_the_new_one(busy: Path) -> None:
 def test_a_full_disk_is_one_line_and_leaves_the_old_output(busy: Path, share: float) -> None:
     old = contents(busy / "out")
     limit = 1 + int(share * len(old["train.parquet"]))
-    code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); {CLEAN}"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "clean", "train.jsonl", "--out", "out", "--isolated", "--overwrite"],
-        cwd=busy,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "cannot be written" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); {MAIN}"
+    run = start_clean(busy, "--overwrite", code=code)
+    _, said = run.communicate()
+    assert run.returncode == 2
+    assert "cannot be written" in said
+    assert len(said.splitlines()) == 1
     assert contents(busy / "out") == old
     assert sorted(path.name for path in busy.iterdir()) == ["out", "train.jsonl"]
 
 
 def test_two_runs_at_once_leave_one_whole_output(busy: Path) -> None:
-    runs = [start(busy, "--select", code, "--overwrite") for code in ("DUP001", "FMT001")]
+    runs = [start_clean(busy, "--select", code, "--overwrite") for code in ("DUP001", "FMT001")]
     told = [run.communicate()[1] for run in runs]
     codes = sorted(run.returncode for run in runs)
     assert codes in ([0, 0], [0, 2])

@@ -134,6 +134,14 @@ def test_check_imports_neither_torch_nor_transformers_nor_scipy(tmp_path) -> Non
     assert "FMT011" in done.stdout
 
 
+def test_off_a_terminal_progress_is_asked_for_and_is_lines_with_the_time_left(datalint, tmp_path) -> None:
+    write(tmp_path, **{f"part{i}__jsonl": GOOD for i in range(20)})
+    assert datalint("check", ".").stderr == ""
+    told = datalint("check", ".", "--progress").stderr.splitlines()
+    assert [line.partition(",")[0] for line in told] == [f"checking {tenth * 10}%" for tenth in range(1, 11)]
+    assert told[-1] == "checking 100%, 0:00:00 left"
+
+
 @pytest.mark.parametrize("flag", ["--version", "--help"])
 def test_version_and_help_load_no_data_library(flag) -> None:
     code = (

@@ -45,7 +45,7 @@ def asked() -> Iterator[tuple[str, list[str]]]:
 def built(page: str, folder: Path) -> str:
     """The document that a browser makes of a page, once its scripts, had it any, have run."""
     if BROWSER is None:
-        pytest.skip("no browser here")
+        pytest.skip("needs Chromium or Chrome")
     (folder / "page.html").write_text(page, encoding="utf-8")
     flags = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--virtual-time-budget=2000")
     where = (f"--user-data-dir={folder / 'browser'}", "--dump-dom", (folder / "page.html").as_uri())

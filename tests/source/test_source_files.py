@@ -6,26 +6,10 @@ import socket
 from pathlib import Path
 
 import pytest
+from source_folders import found
 
 from datalint.errors import InputError, UsageError
-from datalint.source import discover
 from datalint.source.names import split_of
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def write(*names: str) -> None:
-        for name in names:
-            Path(name).parent.mkdir(parents=True, exist_ok=True)
-            Path(name).write_text("{}\n")
-
-    return write
-
-
-def found(*paths, **splits) -> list[tuple[str, str]]:
-    return [(file.name, file.split) for file in discover(paths, **splits)]
 
 
 def test_folders_are_searched_for_data_files_in_a_fixed_order(folder) -> None:

@@ -6,27 +6,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from source_folders import found
 
 from datalint.errors import InputError
 from datalint.source import discover, open_source
-
-ROW = '{"prompt": "q", "completion": "a"}\n'
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def write(*names: str) -> None:
-        for name in names:
-            Path(name).parent.mkdir(parents=True, exist_ok=True)
-            Path(name).write_text(ROW)
-
-    return write
-
-
-def found(*paths) -> list[tuple[str, str]]:
-    return [(file.name, file.split) for file in discover(paths)]
 
 
 def datasets_of(*paths) -> dict[str, str]:

@@ -64,7 +64,7 @@ def values(file: datalint.source.DataFile) -> list[object]:
     ("data", "container"),
     [
         (ROWS, "jsonl"),
-        (gzip.compress(ROWS), "jsonl"),
+        (gzip.compress(ROWS, mtime=0), "jsonl"),
         (b"\xef\xbb\xbf" + ROWS, "jsonl"),
         (ROWS.decode().encode("utf-16"), "jsonl"),
         (b"[" + ROWS.strip().replace(b"\n", b",") + b"]", "json"),

@@ -111,10 +111,10 @@ def test_a_torn_record_of_each_container_is_no_finding_of_its_own(tmp_path) -> N
         ("t.jsonl", b'[{"a": 1}]\n{"a": 2}\n', "jsonl", ["FMT001"]),
         ("t.json", b'[{"a": 1}]\n{"a": 2}\n', "jsonl", ["FMT001", "FMT014"]),
         ("t.txt", b"q,a\n1,2\n", "csv", []),
-        ("t.gz", gzip.compress(ROWS), "jsonl", []),
-        ("t.jsonl", gzip.compress(ROWS), "jsonl", ["FMT014"]),
+        ("t.gz", gzip.compress(ROWS, mtime=0), "jsonl", []),
+        ("t.jsonl", gzip.compress(ROWS, mtime=0), "jsonl", ["FMT014"]),
         ("t.jsonl.gz", ROWS, "jsonl", ["FMT014"]),
-        ("t.jsonl.zst", gzip.compress(ROWS), "jsonl", ["FMT014"]),
+        ("t.jsonl.zst", gzip.compress(ROWS, mtime=0), "jsonl", ["FMT014"]),
     ],
 )
 def test_name_and_content(tmp_path, name, data, container, codes) -> None:
@@ -186,9 +186,9 @@ def archive() -> bytes:
         ("t.csv", bytes(range(256)) * 100),
         ("t.parquet", b"no parquet"),
         ("t.txt", b"Some words\nin a text file\n"),
-        ("t.jsonl.gz", gzip.compress(gzip.compress(ROWS))),
-        ("t.parquet.gz", gzip.compress(b"PAR1" + bytes(100) + b"PAR1")),
-        ("t.jsonl.gz", gzip.compress(ROWS)[:7]),
+        ("t.jsonl.gz", gzip.compress(gzip.compress(ROWS, mtime=0), mtime=0)),
+        ("t.parquet.gz", gzip.compress(b"PAR1" + bytes(100) + b"PAR1", mtime=0)),
+        ("t.jsonl.gz", gzip.compress(ROWS, mtime=0)[:7]),
         ("t.jsonl", b"\x89HDF\r\n\x1a\n"),
     ],
 )

@@ -63,7 +63,7 @@ def rivals(
     if found is None:
         with warnings.catch_warnings():
             # Few rows for many labels: the figures tell, and a terminal is no place for a library's advice.
-            warnings.simplefilter("ignore", UserWarning)
+            warnings.filterwarnings("ignore", "The number of unique classes is greater", UserWarning)
             found = {name: np.asarray(fit(), dtype=np.int64) for name, fit in fits.items()}
         store.save(key, found)
     return tuple(Rival(name, found[name], name in frozen) for name in fits)

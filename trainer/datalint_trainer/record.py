@@ -1,9 +1,7 @@
 """The verdict in the manifest and the card of the clean that it is about."""
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 from datalint.cleaner.stored.manifest import NAME, read_manifest
 from datalint.cleaner.writing.card import code
+from datalint.disk import replacing
 from datalint.errors import OutputError, UsageError
 from datalint_trainer.report import SCHEMA, ImpactReport
 from datalint_trainer.rows import Row
@@ -71,16 +70,7 @@ def section(report: ImpactReport) -> str:
 def _replace(path: Path, data: bytes) -> None:
     """The old content or the new, whatever happens in between."""
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(path.stat().st_mode & 0o777)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with replacing(path) as file:
+            file.write(data)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error

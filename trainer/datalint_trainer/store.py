@@ -7,7 +7,6 @@ in any of these is another entry; nothing is ever stale. Entries are plain array
 import hashlib
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from datalint import __version__
+from datalint.disk import replacing
 from datalint.errors import OutputError
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -63,14 +63,8 @@ class Store:
         if self.folder is None:
             return
         try:
-            handle, name = tempfile.mkstemp(dir=self.folder, prefix=".", suffix=".part")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    np.savez(file, **arrays)  # type: ignore[arg-type]
-                Path(name).replace(self.folder / f"{key}.npz")
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            with replacing(self.folder / f"{key}.npz") as file:
+                np.savez(file, allow_pickle=False, **arrays)
             self._make_room()
         except OSError as error:
             raise self._unwritable(error) from error

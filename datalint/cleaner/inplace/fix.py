@@ -40,6 +40,15 @@ _AT_ONCE = 256  # files that wait for each other, each with two open descriptors
 
 
 @dataclass(frozen=True)
+class FixOptions:
+    """Which fixes to make, of which findings, and whether the report has fingerprints."""
+
+    unsafe: bool = False
+    scope: Scope = "all"
+    fingerprints: bool = False
+
+
+@dataclass(frozen=True)
 class Plan:
     """What is to be fixed: the report as it is now, the rewrites, and the files that change."""
 
@@ -83,51 +92,41 @@ def fix(
     flags = {key.replace("_", "-"): value for key, value in options.items()}
     settings = load(file=None if config is None else Path(config), isolated=isolated, flags=flags)
     paths = [data] if isinstance(data, (str, Path)) else data
-    return fix_settings(paths, settings, unsafe=unsafe_fixes, scope=scope, progress=progress, fingerprints=True)
+    return fix_settings(paths, settings, FixOptions(unsafe_fixes, scope, fingerprints=True), progress)
 
 
 def fix_settings(
-    paths: Sequence[str | Path] | None,
-    settings: Settings,
-    *,
-    unsafe: bool = False,
-    scope: Scope = "all",
-    progress: Progress | None = None,
-    fingerprints: bool = False,
+    paths: Sequence[str | Path] | None, settings: Settings, options: FixOptions, progress: Progress | None = None
 ) -> FixResult:
     """`fix` with settings that are loaded already."""
-    plan = plan_fixes(paths, settings, unsafe=unsafe, scope=scope, progress=progress, fingerprints=fingerprints)
+    plan = plan_fixes(paths, settings, options, progress)
     _tidy(plan)
     rows = write(plan)
-    report = check_settings(paths, settings, scope=scope, fingerprints=fingerprints) if rows else plan.report
-    hints = left_over(plan, report, unsafe=unsafe)
+    report = (
+        check_settings(paths, settings, scope=options.scope, fingerprints=options.fingerprints) if rows else plan.report
+    )
+    hints = left_over(plan, report, unsafe=options.unsafe)
     return FixResult(report, dict(plan.fixed) if rows else {}, sum(rows.values()), list(rows), hints)
 
 
 def plan_fixes(
-    paths: Sequence[str | Path] | None,
-    settings: Settings,
-    *,
-    unsafe: bool = False,
-    scope: Scope = "all",
-    progress: Progress | None = None,
-    fingerprints: bool = False,
+    paths: Sequence[str | Path] | None, settings: Settings, options: FixOptions, progress: Progress | None = None
 ) -> Plan:
     """Check, and decide what is to be done; nothing is written."""
     began = time.perf_counter()
-    setup = prepare(paths, settings, scope=scope)
+    setup = prepare(paths, settings, scope=options.scope)
     for job in setup.plan.jobs:
         if job.file.kept is not None:
             raise UsageError(f"--fix, --diff: {job.file.name} is a stream, not a file; write it to one first")
-    outcome = run(setup.plan, progress=progress, fingerprints=fingerprints, tokens=scope != "row")
+    outcome = run(setup.plan, progress=progress, fingerprints=options.fingerprints, tokens=options.scope != "row")
     report = report_of(setup, outcome, seconds=time.perf_counter() - began)
     jobs = {job.index: job for job in setup.plan.jobs if _editable(job, outcome.files[job.index], report.found)}
     wanted = report.found.filter(
         pl.col("file").is_in(list(jobs))
         & (pl.col("fix_kind") == "rewrite")
-        & pl.col("fix_safety").is_in(["safe", "unsafe"] if unsafe else ["safe"])
+        & pl.col("fix_safety").is_in(["safe", "unsafe"] if options.unsafe else ["safe"])
     )
-    fixes, fixed = _settle(setup, jobs, wanted, unsafe=unsafe)
+    fixes, fixed = _settle(setup, jobs, wanted, unsafe=options.unsafe)
     edits: dict[Path, Edit] = {}
     for i, job in jobs.items():
         edit = _edit(job, outcome.files[i], wanted.filter(pl.col("file") == i))

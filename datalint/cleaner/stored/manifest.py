@@ -121,13 +121,15 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     (folder / NAME).write_bytes(text + b"\n")
 
 
-def is_output(folder: Path) -> bool:
-    """Whether a clean wrote the folder, in any version."""
+def files_in(folder: Path) -> frozenset[str]:
+    """The files that a clean, in any version, wrote to the folder; none if it is no output of one."""
     try:
         told: Any = msgspec.json.decode((folder / NAME).read_bytes())
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return isinstance(told, dict) and str(told.get("schema", "")).startswith(SCHEMA.partition("/")[0] + "/")
+        if not str(told["schema"]).startswith(SCHEMA.partition("/")[0] + "/"):
+            return frozenset()
+        return frozenset({NAME, "README.md", *told["outputs"], *(file["output"] for file in told["files"])})
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError):
+        return frozenset()  # somebody else's file
 
 
 def read_manifest(folder: Path) -> Manifest:

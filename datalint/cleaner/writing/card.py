@@ -14,9 +14,9 @@ from typing import Any
 
 from datalint.cleaner.stored.manifest import Counts, FileEntry, Manifest
 from datalint.report.escape import visible
+from datalint.source.names import SHARD
 
 _SPLITS = ("train", "validation", "test")
-_SHARD = re.compile(r"-\d{5,}(-of-\d{5,}\.\w+)$")
 # What is left of Markdown between letters, digits and " -_./": emphasis, and addresses that become links.
 _LIVE = re.compile(r"(?<![^\W_])_|_(?![^\W_])|(?<=www)\.", re.IGNORECASE)
 _TEST = re.compile(r"(?:^|[-._ 0-9/])(?:test|testing)(?=$|[-._ 0-9/])")
@@ -129,7 +129,7 @@ def _patterns(some: Sequence[FileEntry], files: Sequence[FileEntry]) -> list[str
     found: list[str] = []
     for relative, group in groupby(some, key=lambda file: file.relative):
         names = [file.output for file in group]
-        pattern = _SHARD.sub("-*\\1", glob.escape(names[0]))
+        pattern = SHARD.sub(r"-*\1", glob.escape(names[0]))
         matched = {file.output for file in files if fnmatchcase(file.output, pattern)}
         shards = len(names) > 1 and matched == set(names) == {f.output for f in files if f.relative == relative}
         found += [pattern] if shards else [glob.escape(name) for name in names]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from datalint.brief import brief, part
+from datalint.brief import line_of
 from datalint.chunk import Chunk
 from datalint.rule import Rule, Totals, none
 from datalint_rules.tool.calls import NotJsonError, loads
@@ -86,7 +86,13 @@ class CallAsText(Rule):
 
     def map(self, chunk: Chunk) -> pl.DataFrame:
         found = [
-            {"row": row, "pointer": pointer, "start": span[0], "end": span[1], "preview": _cut(text[span[0] :])}
+            {
+                "row": row,
+                "pointer": pointer,
+                "start": span[0],
+                "end": span[1],
+                "preview": line_of(text[span[0] :], _SHOWN),
+            }
             for row, pointer, text in self._said(chunk).select("row", "pointer", "text").iter_rows()
             if (span := _call_in(text)) is not None
         ]
@@ -144,7 +150,3 @@ def _is_one(call: object) -> bool:
     return (
         call.keys() <= _CALL and isinstance(call.get("name"), str) and isinstance(given, (dict, str)) and not described
     )
-
-
-def _cut(text: str) -> str:
-    return brief(" ".join(part(text, 0, 4 * _SHOWN).split()), _SHOWN)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from datalint.brief import brief
 from datalint.chunk import Chunk
 from datalint.location import resolve
 from datalint.turns import Turn
@@ -43,8 +42,3 @@ def text_at(row: Mapping[str, Any] | None, pointer: str) -> str | None:
     except KeyError:
         return None
     return found if isinstance(found, str) else None
-
-
-def cut(text: str, length: int = 60) -> str:
-    """A text for a message: one line, of bounded length."""
-    return brief(" ".join(text.split()), length)

@@ -10,11 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from datalint.brief import part
+from datalint.brief import line_of, part
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Found, Rule, none
 from datalint_rules.txt.spans import without_code
-from datalint_rules.txt.visible import asked, cut, mended, read_texts
+from datalint_rules.txt.visible import asked, mended, read_texts
 
 _TAG = re.compile(r"</?(?:div|span|br|font|p)(?:\s{1,9}[\w:-]{1,30}\s?=[^<>]{0,300})?\s?/?>", re.IGNORECASE)
 # What programs leave behind. Other names are those of variables in C: `p = &value;`.
@@ -172,7 +172,7 @@ def _frame(found: list[tuple[int, str, str, str | None, list[re.Match[str]]]]) -
                 *at[0].span(),
                 len(at),
                 kind,
-                ", ".join(dict.fromkeys(cut(part(m.string, *m.span()), 30) for m in at[:5])),
+                ", ".join(dict.fromkeys(line_of(part(m.string, *m.span()), 30) for m in at[:5])),
                 fix,
             )
             for row, pointer, kind, fix, at in found

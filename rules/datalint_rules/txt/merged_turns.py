@@ -7,10 +7,11 @@ from typing import Any
 
 import polars as pl
 
+from datalint.brief import line_of
 from datalint.chunk import Chunk
 from datalint.location import replace
 from datalint.rule import Fix, Found, Rule, none
-from datalint_rules.txt.context import asked, cut, talks, text_at
+from datalint_rules.txt.context import asked, talks, text_at
 from datalint_rules.txt.spans import blanked, fences
 
 # The separator of the lists of tasks that generated datasets were cut from (self-instruct).
@@ -96,7 +97,7 @@ class MergedTurns(Rule):
                 if text is None or label is None or not question or _DIALOGUE.search(question):
                     continue
                 kind = "rewrite" if text[: label.start()].strip() else None
-                found.append((row, turn.pointer, label.start(), label.end(), cut(text[label.start() :], 40), kind))
+                found.append((row, turn.pointer, label.start(), label.end(), line_of(text[label.start() :], 40), kind))
         if not found:
             return none()
         schema = {"row": pl.UInt32, "pointer": pl.String, "start": pl.UInt32, "end": pl.UInt32}

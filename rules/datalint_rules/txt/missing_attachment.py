@@ -7,11 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from datalint.brief import part
+from datalint.brief import line_of, part
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Rule, none
 from datalint.turns import Turn
-from datalint_rules.txt.context import asked, cut, everything, talks
+from datalint_rules.txt.context import asked, everything, talks
 
 _PICTURE = r"(?:image|picture|photo|photograph|screenshot|screen shot|video|audio|recording)"
 _FILE = (
@@ -184,11 +184,11 @@ def _missing(turns: Sequence[Turn], turn: Turn) -> tuple[str, str] | None:
         return None
     if says is None:
         at_work = _ADDRESS.search(question.replace(text, " ")) or _CODE.search(answers)
-        return None if at_work else ("the input is only an address", cut(text))
+        return None if at_work else ("the input is only an address", line_of(text))
     # What is said to stand below may do so: as text, as a table, as an address.
     if _LETTER.search(question) or _DRAWN.search(question) or len(question) > _LONGEST or _quoted(text, says):
         return None
-    return "something is said to be attached", cut(part(text, *says.span()))
+    return "something is said to be attached", line_of(part(text, *says.span()))
 
 
 def _quoted(text: str, says: re.Match[str]) -> bool:

@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from datalint.brief import part
+from datalint.brief import line_of, part
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Found, Rule, none
-from datalint_rules.txt.visible import cut, foreign, mended, read_texts
+from datalint_rules.txt.visible import foreign, mended, read_texts
 
 # The encodings that UTF-8 is taken for, as Python names them.
 _TAKEN_FOR = (*(f"cp125{n}" for n in (0, 1, 2, 3, 4, 7)), "latin-1", "iso8859-2", "mac-roman", "cp437")
@@ -95,7 +95,7 @@ class Mojibake(Rule):
     def map(self, chunk: Chunk) -> pl.DataFrame:
         some = read_texts(chunk, chunk.once(foreign).filter(pl.col("text").str.contains(_POSSIBLE)))
         found = [
-            (row, pointer, start, end, cut(part(text, start, end), 30), cut(fixed, 30))
+            (row, pointer, start, end, line_of(part(text, start, end), 30), line_of(fixed, 30))
             for row, pointer, text in some.select("row", "pointer", "text").iter_rows()
             for start, end, fixed in _damage(text)
         ]

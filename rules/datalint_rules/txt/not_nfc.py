@@ -7,9 +7,10 @@ from unicodedata import normalize
 
 import polars as pl
 
+from datalint.brief import line_of
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Found, Rule, none
-from datalint_rules.txt.visible import cut, foreign, mended, read_texts
+from datalint_rules.txt.visible import foreign, mended, read_texts
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,6 @@ def _first(text: str) -> tuple[int, int, str]:
     at = 0
     for word in text.split(" "):
         if normalize("NFC", word) != word:
-            return at, at + len(word), cut(word, 40)
+            return at, at + len(word), line_of(word, 40)
         at += len(word) + 1
-    return 0, len(text), cut(text, 40)
+    return 0, len(text), line_of(text, 40)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from datalint.brief import line_of
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Rule, Sample, none, option
-from datalint_rules.txt.visible import answers, asked, cut
+from datalint_rules.txt.visible import answers, asked
 
 _LONGEST = 120  # characters of a placeholder; dummy text may be longer
 _PART = r"(?:answer|response|output|completion|reply|text|content|solution|explanation|summary|translation|code)s?"
@@ -138,7 +139,7 @@ class PlaceholderAnswer(Rule):
             suspect | content.strip_chars().str.to_lowercase().is_in(own) if own else suspect
         )
         found = [
-            (row, pointer, cut(text, 40))
+            (row, pointer, line_of(text, 40))
             for row, pointer, text in some.select("row", "pointer", "content").iter_rows()
             if text.strip().lower() in own or not _is_meant(text, "\n".join(asked(chunk, row, pointer)))
         ]

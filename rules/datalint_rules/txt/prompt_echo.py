@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from datalint.brief import line_of
 from datalint.chunk import Chunk
 from datalint.rule import Rule, none, option
-from datalint_rules.txt.context import cut
 
 _FIRST = 16  # characters that are looked for before all others
 # Tasks whose answer is meant to hold the prompt, or a part of it.
@@ -137,7 +137,7 @@ class PromptEcho(Rule):
             what = "the answer repeats its prompt" if echo else "the answer stands in its prompt"
             asks = task if apart or echo else asked.replace(text, " ", 1)
             if not _is_meant(asks, text, question=not (apart or echo)):
-                found.append((row, pointer, what, cut(text)))
+                found.append((row, pointer, what, line_of(text)))
         if not found:
             return none()
         schema = {"row": pl.UInt32, "pointer": pl.String, "what": pl.String, "text": pl.String}

@@ -8,11 +8,12 @@ from operator import attrgetter
 
 import polars as pl
 
+from datalint.brief import line_of
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Rule, none, option
 from datalint_rules.txt.loops import Loop, loops
 from datalint_rules.txt.spans import Span, fences
-from datalint_rules.txt.visible import answers, asked, cut
+from datalint_rules.txt.visible import answers, asked
 
 _NEAR = 300  # characters
 _SHORT = 8  # characters; shorter units are words or parts of them
@@ -163,7 +164,7 @@ def _shown(loop: Loop, text: str) -> str:
     if len(loop.unit) == 1:
         return f"the character {loop.unit}"
     whole = loop.start == 0 or text[loop.start - 1].isspace()
-    return f"“{cut((loop.unit if whole else _from_a_word(loop.unit)).strip(), 40)}”"
+    return f"“{line_of((loop.unit if whole else _from_a_word(loop.unit)).strip(), 40)}”"
 
 
 def _is_blob(loop: Loop, text: str) -> bool:

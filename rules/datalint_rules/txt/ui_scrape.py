@@ -7,11 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from datalint.brief import part
+from datalint.brief import line_of, part
 from datalint.chunk import Chunk
 from datalint.location import replace
 from datalint.rule import Fix, Found, Rule, none
-from datalint_rules.txt.context import asked, cut, talks, text_at
+from datalint_rules.txt.context import asked, talks, text_at
 from datalint_rules.txt.spans import Span, blanked, fences, without
 
 # Buttons and errors of chat pages, each of which has a line of its own.
@@ -107,7 +107,7 @@ class UiScrape(Rule):
                     plain = text_at(chunk.values[row], turn.pointer) is not None
                     place = spans[0] if plain else (None, None)
                     kind = None if not plain else "rewrite" if _without(text, spans).strip() else "drop"
-                    found.append((row, turn.pointer, *place, cut(part(text, *spans[0]), 40), pager, kind))
+                    found.append((row, turn.pointer, *place, line_of(part(text, *spans[0]), 40), pager, kind))
         if not found:
             return none()
         schema = {"row": pl.UInt32, "pointer": pl.String, "start": pl.UInt32, "end": pl.UInt32}

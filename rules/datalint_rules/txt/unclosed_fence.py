@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from datalint.brief import part
+from datalint.brief import line_of, part
 from datalint.chunk import Chunk
 from datalint.location import resolve
 from datalint.rule import Fix, Found, Rule
 from datalint.turns import Turn
-from datalint_rules.txt.visible import answers, cut, mended
+from datalint_rules.txt.visible import answers, mended
 
 # At the start of a line, in a quotation or a list item too; or at the end of one, as models do at times.
 _FENCE = re.compile(
@@ -100,7 +100,7 @@ class UnclosedFence(Rule):
         for row, pointer, text in some.select("row", "pointer", "content").iter_rows():
             fault = _fault(text)
             if fault and not _is_shared(chunk.turn_lists[row], pointer):
-                shown = cut(part(text, fault.start, fault.end).strip(), 30)
+                shown = line_of(part(text, fault.start, fault.end).strip(), 30)
                 # Not in a list of blocks, which is no text, and not where nothing would be left.
                 able = fault.mended.strip() and isinstance(resolve(chunk.values[row], pointer), str)
                 found.append((row, pointer, fault.start, fault.end, shown, "rewrite" if able else None))

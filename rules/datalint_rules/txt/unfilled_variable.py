@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from datalint.brief import line_of
 from datalint.chunk import Chunk
 from datalint.rule import Rule, none
-from datalint_rules.txt.context import TEMPLATING, cut, everything, talks, text_at
+from datalint_rules.txt.context import TEMPLATING, everything, talks, text_at
 from datalint_rules.txt.spans import blanked, prose
 
 # Rust's expressions look neither back nor ahead: what passes this one is looked at by the others.
@@ -112,7 +113,7 @@ class UnfilledVariable(Rule):
                 if names:
                     plain = text_at(chunk.values[row], turn.pointer) is not None
                     start, end = names[0].span() if plain else (None, None)
-                    told = cut(", ".join(dict.fromkeys(match[0] for match in names)), 80)
+                    told = line_of(", ".join(dict.fromkeys(match[0] for match in names)), 80)
                     found.append((row, turn.pointer, start, end, told))
         if not found:
             return none()

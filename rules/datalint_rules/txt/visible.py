@@ -5,7 +5,6 @@ from typing import Any
 
 import polars as pl
 
-from datalint.brief import part
 from datalint.chunk import Chunk
 from datalint.location import parts, replace, resolve
 from datalint.rule import Found
@@ -60,9 +59,3 @@ def mended(row: dict[str, Any], found: Sequence[Found], mend: Callable[[str], st
         if isinstance(text := resolve(row, pointer), str):
             row = replace(row, pointer, mend(text))
     return row
-
-
-def cut(text: str, size: int = 60) -> str:
-    """A text as a message may quote it: one line of at most `size` characters."""
-    line = " ".join(part(text, 0, 4 * size).split())
-    return line if len(line) <= size and len(text) <= 4 * size else part(line, 0, size - 1) + "…"
