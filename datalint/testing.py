@@ -65,8 +65,10 @@ def write_sample(sample: Any, folder: Path) -> Mapping[str, Any]:
     options = dict(sample.options) if isinstance(sample, Sample) else {}
     if isinstance(rows := options.get("against"), list):  # an index holds no text, so a sample gives its rows
         options["against"] = str(_indexed(rows, folder / "seen.idx"))
-    own = {key: str(folder / options[key]) for key in ("chat_template", "tokenizer") if options.get(key) in files}
-    return options | own
+    for key in ("chat_template", "tokenizer"):
+        if key in options and (folder / options[key]).exists():
+            options[key] = str(folder / options[key])
+    return options
 
 
 def _indexed(rows: list[Any], index: Path) -> Path:

@@ -71,6 +71,7 @@ def test_help_that_accuracy_does_not_show_is_explained():
 def test_shares_are_points_and_scores_are_themselves():
     assert signed("accuracy", UP) == "+1.1 points [0.2, 2.0]"
     assert signed("bits_per_byte", DOWN) == "-0.0200 [-0.0300, -0.0100]"
+    assert signed("bits_per_byte", Interval(-1e-9, -1e-9, 1e-9)) == "+0.0000 [0.0000, 0.0000]"
 
 
 @pytest.mark.parametrize("task", ["classification", "chat"])

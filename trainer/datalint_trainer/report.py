@@ -183,14 +183,14 @@ class ImpactReport:
 
 def plain(metric: str, value: float) -> str:
     """A figure in its unit: per cent for shares."""
-    return f"{100 * value:.1f} %" if metric in PERCENTAGES else f"{value:.4f}"
+    return f"{100 * value:z.1f} %" if metric in PERCENTAGES else f"{value:z.4f}"
 
 
 def signed(metric: str, value: Interval) -> str:
     """A difference with its interval: "+1.1 points [0.2, 2.0]" for shares."""
     if metric in PERCENTAGES:
-        return f"{100 * value.estimate:+.1f} points [{100 * value.low:.1f}, {100 * value.high:.1f}]"
-    return f"{value.estimate:+.4f} [{value.low:.4f}, {value.high:.4f}]"
+        return f"{100 * value.estimate:+z.1f} points [{100 * value.low:z.1f}, {100 * value.high:z.1f}]"
+    return f"{value.estimate:+z.4f} [{value.low:z.4f}, {value.high:z.4f}]"
 
 
 def counted(number: int, noun: str) -> str:

@@ -158,7 +158,7 @@ def detect_task(examples: Sequence[Example]) -> Task:
     if len(answered) * 2 < len(examples):
         raise InputError(
             f"impact measures classification and chat rows, but {count} of {len(examples)} rows are {kind}; "
-            "name the format with --format"
+            "name the format with --format, or your columns with --columns FIELD=COLUMN"
         )
     answers = Counter(row.answer.strip() for row in answered)
     closed = (
