@@ -8,7 +8,7 @@ from tiny_model import TEMPLATE, make_model
 
 from datalint.errors import InputError, TokenizerError, UsageError
 from datalint.examples import Example, Turn
-from datalint_trainer import embedded_chat, lora
+from datalint_trainer import chat, embedded_chat, lora
 from datalint_trainer.chat_tokens import Reader, swapped
 from datalint_trainer.impact import impact
 from datalint_trainer.report import METRICS
@@ -117,7 +117,7 @@ def report(request, folder):
     raw = spoilt(60)
     said: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        for module, names in ((lora, ("MIN_STEPS", "MAX_STEPS")), (embedded_chat, ("STEPS", "MAX_STEPS"))):
+        for module, names in ((lora, ("MIN_STEPS", "MAX_STEPS")), (embedded_chat, ("STEPS",))):
             for name in names:
                 patch.setattr(module, name, 4)
         model = str(folder) if request.param == "LoRA" else None
@@ -167,10 +167,19 @@ def test_an_eval_file_without_a_single_answer():
 
 def test_few_eval_rows_are_refused(monkeypatch):
     monkeypatch.setattr(embedded_chat, "STEPS", 2)
-    monkeypatch.setattr(embedded_chat, "MAX_STEPS", 2)
     found = impact(DATA[:30], DATA[:25], DATA[200:300], seeds=1, placebos=2)
     assert found.verdict == "not enough data"
     assert any("a verdict needs 200" in note for note in found.notes)
+
+
+def test_what_ten_models_may_cost_is_bounded_and_told(monkeypatch):
+    monkeypatch.setattr(embedded_chat, "STEPS", 2)
+    monkeypatch.setitem(chat.MAX_ROWS, "chat", 220)
+    first, last = (impact(DATA[:60], DATA[:50], some, seeds=1, placebos=2) for some in (DATA[60:], DATA[:59:-1]))
+    assert first.evaluation["rows"] == 220
+    assert {f"220 of {len(DATA) - 60} eval rows drawn at random: every model is scored on all of them",
+            "each model is trained on 32 random rows of its file"} < set(first.notes)  # fmt: skip
+    assert first.arms[0].metrics["bits_per_byte"] == pytest.approx(last.arms[0].metrics["bits_per_byte"], rel=1e-6)
 
 
 def test_a_model_that_is_not_there(monkeypatch):

@@ -5,6 +5,7 @@ an answer after another row's prompt, minus after its own) sees answers that bel
 whether an answer is true.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from datalint_trainer.lora import adapted, lora_recipe, quiet, resolve
 from datalint_trainer.outcome import Outcome
 from datalint_trainer.report import METRICS, ArmResult, counted
 from datalint_trainer.rows import IntArray, Pool, Row, groups
+from datalint_trainer.split import MAX_ROWS
 from datalint_trainer.store import Store, key_of
 from datalint_trainer.verdict import MIN_EVAL_ROWS
 
@@ -97,7 +99,22 @@ def prepare_chat(
         ]
         if not kept[name]:
             raise InputError(f"no row of the {name} file can be trained on: {', '.join(reasons)}")
+    if (given := len(kept["eval"])) > MAX_ROWS["chat"]:
+        kept["eval"] = _drawn(kept["eval"], MAX_ROWS["chat"])
+        notes.append(
+            f"{len(kept['eval']):,} of {given:,} eval rows drawn at random: every model is scored on all of them"
+        )
+    recipe = learner.recipe(len(kept["raw"]))
+    if (seen := recipe.steps * recipe.batch) < len(kept["raw"]):
+        notes.append(f"each model is trained on {seen:,} random rows of its file")
     return Prepared(learner, kept, tokens, tuple(notes))
+
+
+def _drawn(rows: Sequence[Row], number: int) -> tuple[Row, ...]:
+    """Random rows, in order; chosen by content, so that the order of the file does not matter."""
+    digests = [hashlib.sha256(row.key.encode()).digest() for row in rows]
+    chosen = sorted(range(len(rows)), key=lambda i: digests[i])[:number]
+    return tuple(rows[i] for i in sorted(chosen))
 
 
 _Read = Callable[[Sequence[Row]], tuple[list[Tokens | None], Counter[str]]]
@@ -113,7 +130,7 @@ def _embedded(max_length: int | None) -> tuple[Learner, _Read, list[str]]:
 
     window = base.tokenizer.window
     note = f"a small model of the package's own, {window} tokens of a row; --model PATH_OR_HUB_ID asks another"
-    return Learner(base.about, base.model, losses, base.recipe, window), base.read, [note]
+    return Learner(base.about, base.model, losses, lambda _rows: base.recipe(), window), base.read, [note]
 
 
 def _adapted(

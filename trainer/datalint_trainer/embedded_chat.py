@@ -24,7 +24,7 @@ FILES = ("model.safetensors", "tokenizer.json", "config.json")
 CONTROL = ("end", "system", "user", "assistant", "tool")  # ids that follow those of the tokenizer, so no text has them
 MAX_CHARACTERS = 20_000  # the window holds a thousand; a longer text only costs tokenization
 
-BATCH, STEPS, MAX_STEPS, CHECKPOINTS = 16, 100, 300, 4
+BATCH, STEPS, CHECKPOINTS = 16, 100, 4
 MICRO = {"cpu": 4, "cuda": BATCH}  # a processor is fastest on what fits its cache
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 0.01
 
@@ -126,10 +126,9 @@ class EmbeddedChat:
         model.to(device())
         return model
 
-    def recipe(self, rows: int) -> Recipe:
-        """For a raw file of so many rows: an epoch, within bounds."""
-        steps = min(max(rows // BATCH, STEPS), MAX_STEPS)
-        checkpoints = spread_checkpoints(steps, CHECKPOINTS)
+    def recipe(self) -> Recipe:
+        """For any file: what ten models may cost decides, not the rows."""
+        checkpoints = spread_checkpoints(STEPS, CHECKPOINTS)
         return Recipe(BATCH, MICRO[device().type], checkpoints, _optimizer, averaged=True)
 
 
