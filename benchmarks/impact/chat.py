@@ -1,17 +1,15 @@
 """Does `datalint impact` keep its promise on chat rows? False verdicts where there is nothing to find, and power.
 
-    python benchmarks/impact_chat.py DATA [--nulls 6] [--power 1] [--only null|power] [--threads 1] [--resume DIR]
+    python benchmarks/impact/chat.py DATA [--nulls 6] [--power 1] [--only null|power] [--threads 1] [--resume DIR]
 
-DATA holds reasoning/gsm8k, instruct/gpteacher and instruct/dolly; of the first two only rows that the embedded model
-has never seen are used. A null trial "cleans" by dropping random rows, so that every verdict but "no measurable
-difference" is false. All drops of a cell share the models: each is the cleaning once and a placebo in the trials of
-the others, so that nine drops on two seeds and two raw models, 20 fits, are nine trials instead of two. Trials of a
-cell are therefore not independent, and the interval of the rate is shown for cells as well as for trials. A power trial
-plants faults and removes exactly those, with arms of its own, as a user's run has them.
+Only rows that the embedded model has never seen are used. A null trial "cleans" by dropping random rows, so that every
+verdict but "no measurable difference" is false. All drops of a cell share the models: each is the cleaning once and a
+placebo in the trials of the others, so that nine drops on two seeds and two raw models, 20 fits, are nine trials
+instead of two. Trials of a cell are therefore not independent, and the interval of the rate is shown for cells as well
+as for trials. A power trial plants faults and removes exactly those, with arms of its own, as a user's run has them.
 """
 
 import argparse
-import gzip
 import json
 import sys
 import time
@@ -23,17 +21,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from impact import rate
+from common import Pair, rate, read_chat
 
 from datalint.examples import Example, Turn
 from datalint_trainer.arms import Arm, make_arms
 from datalint_trainer.chat import fit_chat, prepare_chat
 from datalint_trainer.chat_measures import judge
-from datalint_trainer.embedded_chat import seen_by_base
 from datalint_trainer.rows import groups, pool, training_rows
 from datalint_trainer.store import Store
 
-Pair = tuple[str, str]
 SEEDS, PLACEBOS, DROPS = 2, 6, 9
 NONE = "no measurable difference"
 REFUSALS = (
@@ -77,29 +73,6 @@ POWER = tuple(
 )
 
 
-def read(folder: Path, data: str) -> list[Pair]:
-    """Prompts and answers that the embedded model has not been trained on."""
-
-    def text(path: str) -> str:
-        return gzip.decompress((folder / path).read_bytes()).decode()
-
-    if data == "gsm8k":
-        lines = "".join(text(f"reasoning/gsm8k/{part}.jsonl.gz") for part in ("train", "test")).splitlines()
-        rows = [(row["question"], row["answer"]) for row in map(json.loads, lines)]
-    else:
-        path, answer = {
-            "toolformer": ("gpteacher/toolformer-dedupe-only-dataset", "response"),
-            "code": ("gpteacher/codegen-instruct", "response"),
-            "role": ("gpteacher/roleplay-simple-deduped-roleplay-instruct", "response"),
-            "dolly": ("dolly/dolly_3k", "output"),
-        }[data]
-        rows = [
-            ("\n".join(part for part in (row["instruction"], row["input"]) if part), row[answer])
-            for row in json.loads(text(f"instruct/{path}.json.gz"))
-        ]
-    return [(prompt, answer) for prompt, answer in rows if answer.strip() and not seen_by_base(prompt)]
-
-
 def plant(pairs: Sequence[Pair], faults: str, share: float, draw: np.random.Generator) -> tuple[list[Pair], list[bool]]:
     """Spoil a share of the rows; says which."""
     chosen = draw.permutation(len(pairs))[: round(share * len(pairs))].tolist()
@@ -137,7 +110,7 @@ class Trials:
 
     def __init__(self, folder: Path, cell: Cell, seed: int, store: Store) -> None:
         draw = np.random.default_rng(seed)
-        found = read(folder, cell.data)
+        found = read_chat(folder, cell.data)
         taken = [found[i] for i in draw.permutation(len(found))[: cell.rows + cell.eval_rows].tolist()]
         self.evaluation, training = taken[: cell.eval_rows], taken[cell.eval_rows :]
         self.raw, self.bad = plant(training, cell.faults, cell.share, draw)

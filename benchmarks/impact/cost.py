@@ -1,9 +1,9 @@
 """What a verdict costs: CPU seconds of `datalint impact` on labelled rows, as a first run and repeated.
 
-    python benchmarks/impact_cost.py FOLDER [--rows 5000] [--eval-rows 1000]
+    python benchmarks/impact/cost.py DATA [--rows 5000] [--eval-rows 1000]
 
-FOLDER is that of benchmarks/impact.py. Banking77 with 5 % copies and 2 % empty texts, cleaned by `datalint clean`, so
-that two rules are measured one by one; the learning curve is part of it. Start of Python included.
+Banking77 with 5 % copies and 2 % empty texts, cleaned by `datalint clean`, so that two rules are measured one by one;
+the learning curve is part of it. Start of Python included.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from impact import Pairs, read
+from common import Pairs, read_labelled
 
 
 def spent(args: Sequence[str]) -> float:
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=5_000)
     parser.add_argument("--eval-rows", type=int, default=1_000)
     options = parser.parse_args()
-    train, test = read(options.folder, "banking77")
+    train, test = read_labelled(options.folder, "banking77")
     draw = np.random.default_rng(0)
     rows = [train[i] for i in draw.permutation(len(train))[: options.rows]]
     copies, empty = options.rows // 20, options.rows // 50

@@ -1,17 +1,13 @@
 """Does `datalint impact` keep its promise? False verdicts where there is nothing to find, and power where there is.
 
-    python benchmarks/impact.py FOLDER [--nulls 67] [--power 10] [--rows 2000] [--eval-rows 1000] [--json FILE]
+    python benchmarks/impact/labelled.py DATA [--nulls 67] [--power 10] [--rows 2000] [--eval-rows 1000] [--json FILE]
 
-FOLDER holds banking77/{train,test}.csv.gz, sms-spam/sms.tsv.gz, hate-offensive/labeled_data.csv.gz and
-clinc/data_full.json.gz. A null trial "cleans" by dropping rows at random, so that every verdict but "no measurable
-difference" is false. A power trial plants wrong labels and removes exactly those. Both deciding scores are judged
-on the same fitted heads. With --json a run that was killed goes on where it was.
+A null trial "cleans" by dropping rows at random, so that every verdict but "no measurable difference" is false. A power
+trial plants wrong labels and removes exactly those. Both deciding scores are judged on the same fitted heads. With
+--json a run that was killed goes on where it was.
 """
 
 import argparse
-import csv
-import gzip
-import io
 import json
 import sys
 import time
@@ -22,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from common import Pairs, rate, read_labelled
 
 from datalint_trainer.arms import make_arms
 from datalint_trainer.features import embedded_encoder
@@ -32,9 +28,7 @@ from datalint_trainer.rows import groups, labelled, pool
 from datalint_trainer.score import brier_score, log_score, tempered
 from datalint_trainer.verdict import compare
 
-Pairs = Sequence[tuple[str, str]]
 SCORES = {"tempered log-loss": log_score, "Brier score": brier_score}
-HELD_OUT = 2_000
 
 
 @dataclass(frozen=True)
@@ -63,30 +57,6 @@ NULLS = (
 )
 
 
-def read(folder: Path, data: str) -> tuple[Pairs, Pairs]:
-    """Training and held-out (text, label) pairs."""
-
-    def text(path: str) -> str:
-        return gzip.decompress((folder / path).read_bytes()).decode()
-
-    if data == "banking77":
-        parts = (text(f"banking77/{part}.csv.gz") for part in ("train", "test"))
-        train, test = ([(r["text"], r["category"]) for r in csv.DictReader(io.StringIO(p))] for p in parts)
-        return train, test
-    if data == "clinc":
-        splits = json.loads(text("clinc/data_full.json.gz"))
-        return [tuple(pair) for pair in splits["train"]], [tuple(pair) for pair in splits["test"]]
-    if data == "sms":
-        lines = [line.split("\t", 1) for line in text("sms-spam/sms.tsv.gz").split("\n") if line]
-        rows = [(message, label) for label, message in lines]
-    else:
-        table = csv.DictReader(io.StringIO(text("hate-offensive/labeled_data.csv.gz")))
-        rows = [(r["tweet"], r["class"]) for r in table]
-    order = np.random.default_rng(0).permutation(len(rows))
-    shuffled = [rows[i] for i in order]
-    return shuffled[HELD_OUT:], shuffled[:HELD_OUT]
-
-
 def flip(pairs: Pairs, share: float, draw: np.random.Generator) -> tuple[Pairs, list[bool]]:
     """Give a share of the rows any other label."""
     labels = sorted({label for _, label in pairs})
@@ -103,7 +73,7 @@ class Trials:
     """Runs trials on one data set; texts are encoded once."""
 
     def __init__(self, folder: Path, data: str, rows: int, eval_rows: int) -> None:
-        self.train, self.test = read(folder, data)
+        self.train, self.test = read_labelled(folder, data)
         self.rows, self.eval_rows = rows, eval_rows
         texts = sorted({text for text, _ in (*self.train, *self.test)})
         self.place = {text: i for i, text in enumerate(texts)}
@@ -161,12 +131,6 @@ def trials(options: argparse.Namespace, done: Sequence[dict[str, Any]]) -> Itera
         for score, (word, raw, placebo) in found.items():
             yield {"null": null, "cell": cell.name, "seed": seed, "score": score, "verdict": word,
                    "clean_minus_raw": raw, "clean_minus_placebo": placebo, "cpu_seconds": spent}  # fmt: skip
-
-
-def rate(false: int, number: int) -> str:
-    """Share with its 95 % interval (Clopper and Pearson 1934)."""
-    interval = stats.binomtest(false, number).proportion_ci(0.95)
-    return f"{false} of {number}, {false / number:.1%} [{interval.low:.1%}, {interval.high:.1%}]"
 
 
 def table(records: Sequence[dict[str, Any]]) -> None:

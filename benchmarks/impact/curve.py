@@ -1,8 +1,6 @@
 """Is `datalint impact` right about more data? Its forecast from N rows, held against models of 2 N rows.
 
-    python benchmarks/impact_curve.py FOLDER [--trials 5]
-
-FOLDER is that of benchmarks/impact.py.
+python benchmarks/impact/curve.py DATA [--trials 5]
 """
 
 import argparse
@@ -10,7 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from impact import read
+from common import read_labelled
 
 from datalint_trainer.arms import make_arms, share_arms
 from datalint_trainer.features import embedded_encoder
@@ -31,7 +29,7 @@ def main() -> None:
     options = parser.parse_args()
     encoder = embedded_encoder()
     for data, size in ROWS.items():
-        train, test = read(options.folder, data)
+        train, test = read_labelled(options.folder, data)
         told, misses, gains = 0, [], []
         for seed in range(options.trials):
             draw = np.random.default_rng(seed)
