@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.training import Flags, Ints, Span, kept_tokens, trained_tokens
+from datalint.views.training import Flags, Ints, Span, kept_tokens, trained_tokens
 
 SAMPLE = 512  # texts of a chunk that are tokenized whatever their size: all where there are no more
 LARGEST = 8  # of a chunk, tokenized besides

@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import polars as pl
 
-from datalint.compared import Compared, Held, held
 from datalint.dedup import packed
 from datalint.dedup.kernels import LARGE, kernels
 from datalint.dedup.tokens import tokenise_folded
 from datalint.fingerprint import digest
-from datalint.flat import TurnLists, Turns, texts, turns
 from datalint.formats import Shape
-from datalint.forms import Form, Plain, forms_of, plain_of
-from datalint.literals import hits
 from datalint.source import Block, DataFile
-from datalint.target import Target
-from datalint.turns import Turn, as_text, escape
+from datalint.views.compared import Compared, Held, held
+from datalint.views.flat import TurnLists, Turns, texts, turns
+from datalint.views.forms import Form, Plain, forms_of, plain_of
+from datalint.views.literals import hits
+from datalint.views.target import Target
+from datalint.views.turns import Turn, as_text, escape
 
 if TYPE_CHECKING:
-    from datalint.conversation import Dialogue
     from datalint.tokens import Rendered, RenderError
-    from datalint.training import TrainedText
+    from datalint.views.conversation import Dialogue
+    from datalint.views.training import TrainedText
 
 Made = TypeVar("Made")
 
@@ -102,7 +102,7 @@ class Chunk:
     @cached_property
     def dialogues(self) -> "list[Dialogue]":
         """Conversations of the rows that have message lists, in the order of rows: none, one or two a row."""
-        from datalint.conversation import dialogues_of
+        from datalint.views.conversation import dialogues_of
 
         return [
             dialogue
@@ -128,7 +128,7 @@ class Chunk:
 
         Rows with message lists need the target's template. A preference row has two: chosen and rejected.
         """
-        from datalint.training import as_trained, trained_texts
+        from datalint.views.training import as_trained, trained_texts
 
         talks = {dialogue.row for dialogue in self.dialogues}
         texts = trained_texts(self.rendered, talks, self.shapes, self.turn_lists, self.target.loss)

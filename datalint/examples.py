@@ -7,7 +7,7 @@ from typing import Any
 
 from datalint.formats import shape_of
 from datalint.source import discover, open_source
-from datalint.turns import Turn, as_text, turns_of
+from datalint.views.turns import Turn, as_text, turns_of
 
 __all__ = ["Example", "Turn", "read_examples"]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from datalint.formats import shape_of
-from datalint.turns import is_closed, turns_of
+from datalint.views.turns import is_closed, turns_of
 
 CHAT = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
 SHARE = [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]

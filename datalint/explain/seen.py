@@ -21,7 +21,7 @@ from datalint.report.escape import encodable, inert_json, shown
 from datalint.rule import Rule
 from datalint.run import prepare
 from datalint.tokens import Encoded, Rendered, Tokenizer
-from datalint.training import Flags, kept_tokens, trained_tokens
+from datalint.views.training import Flags, kept_tokens, trained_tokens
 
 Spans = Sequence[tuple[int, int]]
 HIDDEN = -1  # in the place of the id of a token of which something is masked: the id would tell it

@@ -8,7 +8,7 @@ from datalint import pii, secrets
 from datalint.formats import shape_of
 from datalint.location import parts, pointer, resolve
 from datalint.report.escape import shown, visible
-from datalint.turns import Turn, as_text, turns_of
+from datalint.views.turns import Turn, as_text, turns_of
 
 _ELLIPSIS = "…"
 _REACH = 512  # characters: longer than a piece of personal data with the word before it that tells what it is

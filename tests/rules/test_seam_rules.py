@@ -215,7 +215,7 @@ def test_a_marker_is_found_by_its_tokens(find: Find) -> None:
 @given(text=TEXTS, marker=st.sampled_from(["yes", ": ", "The", " \n", "a "]))
 @settings(max_examples=200)
 def test_the_words_around_a_marker_tell_what_the_whole_tells(text: str, marker: str) -> None:
-    from datalint.training import TrainedText
+    from datalint.views.training import TrainedText
     from datalint_rules.tok import response_marker_missing as rule
 
     known = tokenizer("gpt2")

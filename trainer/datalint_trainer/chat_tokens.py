@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from datalint.conversation import dialogues_of
 from datalint.errors import InputError, TokenizerError
 from datalint.formats import shape_of
 from datalint.tokens import ChatTemplate, Conversation, Rendered, Tokenizer, load_template, load_tokenizer, render_rows
+from datalint.views.conversation import dialogues_of
 from datalint_trainer.rows import BoolArray, IntArray, Row
 
 Span = tuple[int, int]

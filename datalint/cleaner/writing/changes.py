@@ -5,7 +5,7 @@ from typing import Any
 
 from datalint.fixes import same
 from datalint.location import pointer
-from datalint.turns import as_text
+from datalint.views.turns import as_text
 
 Change = tuple[str, str | None, str | None]  # JSON pointer, before, after
 

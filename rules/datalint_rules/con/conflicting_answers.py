@@ -10,7 +10,7 @@ import polars as pl
 from datalint.chunk import Chunk
 from datalint.fingerprint import digest
 from datalint.rule import Fix, Rule, none, option
-from datalint.turns import is_closed
+from datalint.views.turns import is_closed
 
 # Preference and KTO rows give one prompt several answers on purpose; labels are CON002's.
 _FORMATS = ("chat", "sharegpt", "alpaca", "prompt-completion")

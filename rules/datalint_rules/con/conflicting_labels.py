@@ -11,7 +11,7 @@ from datalint.chunk import Chunk
 from datalint.fingerprint import canonical, digest
 from datalint.location import replace
 from datalint.rule import Fix, Found, Rule, none
-from datalint.turns import as_text
+from datalint.views.turns import as_text
 
 
 @dataclass(frozen=True)

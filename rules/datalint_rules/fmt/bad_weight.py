@@ -10,7 +10,7 @@ from datalint.brief import part
 from datalint.chunk import Chunk
 from datalint.location import resolve
 from datalint.rule import Fix, Found, Rule, none
-from datalint.turns import ROLES
+from datalint.views.turns import ROLES
 from datalint_rules.fmt.columns import messages_of
 
 

@@ -9,8 +9,8 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.formats import ALIASES, Shape
-from datalint.forms import Form
-from datalint.turns import escape
+from datalint.views.forms import Form
+from datalint.views.turns import escape
 
 NAMES = frozenset(name for names in ALIASES.values() for name in names)
 # What each format cannot do without; of several fields in one group any will do.

@@ -10,7 +10,7 @@ import polars as pl
 from datalint.chunk import Chunk
 from datalint.formats import Shape
 from datalint.rule import Fix, Found, Rule, Totals, none
-from datalint.turns import ROLES, escape
+from datalint.views.turns import ROLES, escape
 from datalint_rules.fmt.columns import messages_of
 
 _KINDS = ("image", "video", "audio")

@@ -9,7 +9,7 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Rule, Sample, Totals, none
-from datalint.turns import escape
+from datalint.views.turns import escape
 from datalint_rules.fmt.columns import KINDS, as_kind, kinds_of, lacking, main_of
 
 

@@ -12,7 +12,7 @@ from datalint.chunk import Chunk
 from datalint.formats import ALIASES, UNKNOWN, Shape, shape_of
 from datalint.location import parts, resolve
 from datalint.rule import Fix, Found, Rule, Sample, Totals, none
-from datalint.turns import REASONING_KEYS, escape
+from datalint.views.turns import REASONING_KEYS, escape
 from datalint_rules.fmt.columns import (
     KINDS,
     NAMES,

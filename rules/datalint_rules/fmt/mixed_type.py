@@ -7,7 +7,7 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Rule, Sample, Totals, none, option
-from datalint.turns import escape
+from datalint.views.turns import escape
 
 # What pyarrow's JSON reader takes for a timestamp: an ISO date, alone or with a time.
 _DATE = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"

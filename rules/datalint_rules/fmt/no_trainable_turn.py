@@ -6,7 +6,7 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Rule, none
-from datalint.turns import escape
+from datalint.views.turns import escape
 from datalint_rules.fmt.talk import PLAIN, role_of
 
 # Formats with one conversation to learn from, and where it stands. The sides of a preference are PREF006's.

@@ -8,7 +8,7 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Found, Rule, none
-from datalint.turns import ROLES
+from datalint.views.turns import ROLES
 from datalint_rules.fmt.talk import spoken
 
 

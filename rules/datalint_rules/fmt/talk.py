@@ -7,7 +7,7 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.location import resolve
-from datalint.turns import ROLES, as_text
+from datalint.views.turns import ROLES, as_text
 
 # Names that need no mapping, in messages with `role` and in ShareGPT's messages with `from`.
 PLAIN = ("system", "developer", "user", "assistant", "tool")

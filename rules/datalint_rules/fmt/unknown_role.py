@@ -11,7 +11,7 @@ from datalint.brief import heads
 from datalint.chunk import Chunk
 from datalint.location import replace, resolve
 from datalint.rule import Fix, Found, Rule, Totals, option
-from datalint.turns import ROLES
+from datalint.views.turns import ROLES
 from datalint_rules.fmt.talk import PLAIN, SHAREGPT, by_from, folded
 
 # The name that a role has in ShareGPT rows.

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from datalint.chunk import Chunk
-from datalint.turns import Turn, is_closed
+from datalint.views.turns import Turn, is_closed
 
 # Their labels are verdicts about an answer, not classes.
 VERDICTS = ("unpaired", "stepwise", "preference")

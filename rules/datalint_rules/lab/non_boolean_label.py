@@ -11,7 +11,7 @@ from datalint.chunk import Chunk
 from datalint.fingerprint import digest
 from datalint.location import replace, resolve
 from datalint.rule import Fix, Found, Rule, Totals, none
-from datalint.turns import as_text, escape
+from datalint.views.turns import as_text, escape
 
 _BOOLEAN = {"true": True, "false": False, "1": True, "0": False}
 _KINDS = ("boolean", "word", "number", "other")  # mildest first

@@ -9,7 +9,7 @@ import polars as pl
 from datalint.chunk import Chunk
 from datalint.fingerprint import digest
 from datalint.rule import Fix, Rule, none
-from datalint.turns import as_text
+from datalint.views.turns import as_text
 from datalint_rules.pref.pairs import pair_rows
 
 # What makes two equal prompts different questions, where it stands in columns of its own.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from datalint.brief import part
 from datalint.formats import Shape
 from datalint.location import pointer
-from datalint.turns import ROLES, content_text
+from datalint.views.turns import ROLES, content_text
 from datalint_rules.pref.pairs import ANSWERS, context_column, shared, word_start
 
 # Who speaks, right before a prompt that was wrapped into a transcript.

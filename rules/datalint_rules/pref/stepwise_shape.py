@@ -6,7 +6,7 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Rule
-from datalint.turns import escape
+from datalint.views.turns import escape
 
 
 @dataclass(frozen=True)

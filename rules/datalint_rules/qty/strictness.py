@@ -13,7 +13,7 @@ from datalint.brief import part
 from datalint.formats import Shape
 from datalint.location import pointer
 from datalint.profiles import Profile
-from datalint.turns import as_text, role_of
+from datalint.views.turns import as_text, role_of
 
 # Columns that hold conversations, ours and the providers' own.
 _TALKS = ("messages", "conversations", "interactions", "contents", "prompt", "completion", "chosen", "rejected")

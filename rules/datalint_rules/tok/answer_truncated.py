@@ -10,7 +10,7 @@ from datalint.chunk import Chunk
 from datalint.profiles import Profile
 from datalint.rule import Fix, Rule, Sample, none
 from datalint.tokens import Encoded
-from datalint.training import TrainedText, kept_tokens, trained_tokens
+from datalint.views.training import TrainedText, kept_tokens, trained_tokens
 from datalint_rules.tok.lengths import too_long
 
 _WORDS = (

@@ -12,7 +12,7 @@ from datalint.location import replace, resolve
 from datalint.rule import Fix, Found, Rule, Sample, Totals, none
 from datalint.tokens import Tokenizer
 from datalint.tokens.probe import probe_of
-from datalint.turns import escape
+from datalint.views.turns import escape
 from datalint_rules.tok.folder import WORDS, added_token, stop_ids
 
 _TEXTS = {"text": "text", "prompt-completion": "completion"}  # format -> our name of the field that ends the row

@@ -9,7 +9,7 @@ import polars as pl
 from datalint.chunk import Chunk
 from datalint.rule import Rule, Sample, none, option
 from datalint.tokens import Tokenizer
-from datalint.training import TrainedText
+from datalint.views.training import TrainedText
 from datalint_rules.tok.seams import has_seams, last_seam, next_seam, spells
 
 # Rows whose text is what a trainer gets; what it puts around the fields of others, nobody can see here.

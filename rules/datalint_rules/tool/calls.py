@@ -18,7 +18,7 @@ from datalint.chunk import Chunk
 from datalint.formats import UNKNOWN, Shape
 from datalint.source.brackets import depth_of
 from datalint.source.strict import MAX_DEPTH
-from datalint.turns import ROLES, as_text, content_text, escape
+from datalint.views.turns import ROLES, as_text, content_text, escape
 
 COLUMNS = ("tools", "functions", "available_tools", "function")  # where rows declare tools, most usual first
 ANSWERS = "answers"  # where rows of query, tools, answers have their calls

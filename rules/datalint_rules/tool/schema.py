@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from datalint.brief import brief
-from datalint.turns import escape
+from datalint.views.turns import escape
 
 MAX_DEPTH = 32  # of values and of schemas; deeper ones are not looked into
 _SHOWN = 40

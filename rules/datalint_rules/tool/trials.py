@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from datalint.brief import part
 from datalint.chunk import Chunk
-from datalint.conversation import Dialogue
 from datalint.location import parts, resolve
 from datalint.tokens import Conversation, Rendered, RenderError, render_rows
+from datalint.views.conversation import Dialogue
 from datalint_rules.tool.calls import NotJsonError, dumps_like, loads
 from datalint_rules.tool.shapes import (
     OBJECT,

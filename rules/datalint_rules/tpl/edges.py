@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from datalint.chunk import Chunk
-from datalint.conversation import Dialogue
 from datalint.tokens import Conversation, Rendered, RenderError, render_rows
+from datalint.views.conversation import Dialogue
 from datalint_rules.tpl.parts import turn_of
 from datalint_rules.tpl.thoughts import spoken
 

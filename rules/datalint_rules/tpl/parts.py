@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from datalint.chunk import Chunk
-from datalint.conversation import Dialogue
 from datalint.tokens import Conversation, Rendered, render_rows
-from datalint.turns import REASONING_KEYS
+from datalint.views.conversation import Dialogue
+from datalint.views.turns import REASONING_KEYS
 from datalint_rules.tpl.thoughts import spoken, thoughts
 
 _TOOLS_TAG = "ZqTools"

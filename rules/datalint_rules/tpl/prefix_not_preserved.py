@@ -7,10 +7,10 @@ import polars as pl
 
 from datalint.brief import part
 from datalint.chunk import Chunk
-from datalint.conversation import Dialogue
 from datalint.rule import Rule, Sample, Totals, none
 from datalint.tokens import ChatTemplate, Rendered, Tokenizer, render_rows
-from datalint.turns import REASONING_KEYS
+from datalint.views.conversation import Dialogue
+from datalint.views.turns import REASONING_KEYS
 from datalint_rules.tpl.boundary import kept
 from datalint_rules.tpl.parts import form_of
 from datalint_rules.tpl.prompts import Prompt, asked, prompts_of, split_of

@@ -10,7 +10,7 @@ import polars as pl
 from datalint.chunk import Chunk
 from datalint.location import parts, resolve
 from datalint.rule import Fix, Found, Rule, none
-from datalint.turns import ROLES, Turn
+from datalint.views.turns import ROLES, Turn
 from datalint_rules.tpl.markers import FAMILIES, LITERALS, Family, family_of, markers, turns_in
 
 _CHATML = "<|im_start|>user\nName a lake.<|im_end|>\n<|im_start|>assistant\n"

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from datalint.chunk import Chunk
-from datalint.conversation import Dialogue
 from datalint.tokens import ChatTemplate, Conversation, Rendered, render_rows
+from datalint.views.conversation import Dialogue
 from datalint_rules.tpl.parts import form_of
 from datalint_rules.tpl.thoughts import thoughts
 

@@ -6,8 +6,8 @@ from typing import Any
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.conversation import Dialogue
 from datalint.rule import Rule, Sample, none
+from datalint.views.conversation import Dialogue
 from datalint_rules.tpl.parts import losses
 
 # As Qwen3 has it: reasoning stays after the last user turn only, unless the row says otherwise.

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from datalint.chunk import Chunk
-from datalint.conversation import Dialogue
 from datalint.location import parts
 from datalint.tokens import Rendered, render_rows
-from datalint.turns import ROLES, content_text
+from datalint.views.conversation import Dialogue
+from datalint.views.turns import ROLES, content_text
 
 Messages = list[dict[str, Any]]
 

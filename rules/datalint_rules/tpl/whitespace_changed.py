@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from datalint.chunk import Chunk
-from datalint.conversation import Dialogue
 from datalint.rule import Rule, Sample, none
 from datalint.tokens import Rendered
+from datalint.views.conversation import Dialogue
 from datalint_rules.tpl.edges import Edge, edges_of, fates_of, is_changed_inside
 from datalint_rules.tpl.parts import form_of
 

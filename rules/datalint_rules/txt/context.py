@@ -6,7 +6,7 @@ from typing import Any
 
 from datalint.chunk import Chunk
 from datalint.location import resolve
-from datalint.turns import Turn
+from datalint.views.turns import Turn
 
 # A task of text in curly or angle brackets: engines, markup, and what people call the holes in a text.
 TEMPLATING = re.compile(

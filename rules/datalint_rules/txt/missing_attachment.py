@@ -10,7 +10,7 @@ import polars as pl
 from datalint.brief import line_of, part
 from datalint.chunk import Chunk
 from datalint.rule import Fix, Rule, none
-from datalint.turns import Turn
+from datalint.views.turns import Turn
 from datalint_rules.txt.context import asked, everything, talks
 
 _PICTURE = r"(?:image|picture|photo|photograph|screenshot|screen shot|video|audio|recording)"

@@ -9,7 +9,7 @@ import polars as pl
 from datalint.chunk import Chunk
 from datalint.location import replace
 from datalint.rule import Fix, Found, Rule, Totals, none, option
-from datalint.turns import Turn
+from datalint.views.turns import Turn
 from datalint_rules.txt.context import asked, talks, text_at
 from datalint_rules.txt.thinking import (
     EMPTY,

@@ -11,7 +11,7 @@ from datalint.brief import line_of, part
 from datalint.chunk import Chunk
 from datalint.location import resolve
 from datalint.rule import Fix, Found, Rule
-from datalint.turns import Turn
+from datalint.views.turns import Turn
 from datalint_rules.txt.visible import answers, mended
 
 # At the start of a line, in a quotation or a list item too; or at the end of one, as models do at times.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datalint.formats import Shape, kind_of
-from datalint.turns import escape, role_of
+from datalint.views.turns import escape, role_of
 
 
 class Form(NamedTuple):

@@ -12,7 +12,7 @@ import msgspec
 
 from datalint.formats import Shape
 from datalint.tokens import Conversation
-from datalint.turns import ROLES, Turn, as_text, escape
+from datalint.views.turns import ROLES, Turn, as_text, escape
 
 _CONTEXT = ("messages", "prompt")
 _ANSWERS = ("completion", "chosen", "rejected")

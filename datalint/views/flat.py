@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datalint.formats import Shape
-from datalint.forms import Form, Plain
-from datalint.turns import Turn, as_text, escape, role_of, turns_of
+from datalint.views.forms import Form, Plain
+from datalint.views.turns import Turn, as_text, escape, role_of, turns_of
 
 # Rows of a form from which reading them column by column is cheaper.
 _MANY = 8

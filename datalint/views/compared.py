@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from datalint.dedup.text import fold, joined, ranges
 from datalint.fingerprint import canonical, digest
-from datalint.flat import Turns, Values, merged, strings
-from datalint.forms import Form
-from datalint.turns import as_text
+from datalint.views.flat import Turns, Values, merged, strings
+from datalint.views.forms import Form
+from datalint.views.turns import as_text
 
 # Stands between the parts of a row that is compared: no text that white-space folding could make or eat.
 _PART = b"\x00"

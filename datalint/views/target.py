@@ -18,7 +18,7 @@ _TODAY = datetime(2026, 1, 1)
 class Target:
     """What the data is for: the model's tokenizer and template, the trainer's cut and its loss.
 
-    What the user asks for goes before what the profile says: `datalint.training.as_trained` puts them together.
+    What the user asks for goes before what the profile says: `datalint.views.training.as_trained` puts them together.
     Loaded when a rule first asks, in the process that asks; an unreadable folder raises TokenizerError.
     """
 

@@ -5,11 +5,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datalint.compared import held
-from datalint.flat import strings, texts, turns
 from datalint.formats import shape_of
-from datalint.forms import forms_of, plain_of
-from datalint.turns import turns_of
+from datalint.views.compared import held
+from datalint.views.flat import strings, texts, turns
+from datalint.views.forms import forms_of, plain_of
+from datalint.views.turns import turns_of
 
 TEXT = st.sampled_from(["", " ", "a", "A b.", "ä\n\nb", "true", "x y z"])
 ROLE = st.sampled_from(["user", "assistant", "Assistant", "system", "tool", "nobody"])

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from datalint.conversation import Dialogue, dialogues_of
 from datalint.formats import shape_of
-from datalint.turns import turns_of
+from datalint.views.conversation import Dialogue, dialogues_of
+from datalint.views.turns import turns_of
 
 ASK, ANSWER = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
 

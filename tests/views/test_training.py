@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datalint.conversation import dialogues_of
 from datalint.formats import shape_of
 from datalint.profiles import Cut
-from datalint.target import Target
 from datalint.tokens import Rendered, load_template, render_rows
-from datalint.training import TrainedText, as_trained, kept_tokens, trained_texts, trained_tokens
-from datalint.turns import turns_of
+from datalint.views.conversation import dialogues_of
+from datalint.views.target import Target
+from datalint.views.training import TrainedText, as_trained, kept_tokens, trained_texts, trained_tokens
+from datalint.views.turns import turns_of
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}"
     "{% for c in m.tool_calls or [] %}{{ c.function.name }}({{ c.function.arguments | tojson }}){% endfor %}"
