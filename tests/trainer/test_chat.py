@@ -9,9 +9,11 @@ from tiny_model import TEMPLATE, make_model
 from datalint.errors import InputError, TokenizerError, UsageError
 from datalint.examples import Example, Turn
 from datalint_trainer import chat, embedded_chat, lora
+from datalint_trainer.base_model import conclusion
 from datalint_trainer.chat_tokens import Reader, swapped
 from datalint_trainer.impact import impact
-from datalint_trainer.report import METRICS
+from datalint_trainer.objective import Goal
+from datalint_trainer.report import METRICS, ArmResult
 from datalint_trainer.rows import training_rows
 
 pytestmark = pytest.mark.train
@@ -143,7 +145,11 @@ def test_the_chat_report(report):
     assert metrics["perplexity"] == pytest.approx(math.exp(metrics["log_loss"]))
     assert set(found["clean_minus_raw"]) == {"metric", "bits_per_byte", "prompt_sensitivity"}
     assert found["clean_minus_raw"]["metric"]["estimate"] == -found["clean_minus_raw"]["bits_per_byte"]["estimate"]
-    assert found["baselines"][0]["bits_per_byte"] > 0
+    before = found["baselines"][0]
+    assert before["name"] == "the model before fine-tuning"
+    gain = before["bits_per_byte"] - np.mean([arm["metrics"]["bits_per_byte"] for arm in found["arms"][1:2]])
+    assert before["difference"]["estimate"] == pytest.approx(gain)
+    assert len(found["advice"]) == 1
     assert found["model"]["method"] in ("LoRA, rank 16", "all weights fine-tuned")
 
 
@@ -151,6 +157,30 @@ def test_a_model_that_knows_nothing_is_sure_of_nothing(folder):
     base = impact(DATA[:20], DATA[:20], DATA[60:], model=str(folder), seeds=1, placebos=2).baselines[0]
     assert base["log_loss"] == pytest.approx(math.log(400), rel=0.1)
     assert base["prompt_sensitivity"] == pytest.approx(0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "users", "said"),
+    [
+        (
+            0.1,
+            0.3,
+            True,
+            "Fine-tuning teaches something: the model before fine-tuning is worse than the cleaned file's",
+        ),
+        (-0.1, 0.3, True, "Whether fine-tuning teaches anything cannot be told from these rows (+0.1000"),
+        (-0.2, 0.1, True, "You do not need fine-tuning for this: the model before fine-tuning does as well as"),
+        (-0.3, -0.1, True, "You do not need fine-tuning for this: the model before fine-tuning is better than"),
+        (-0.3, -0.1, False, "You may not need fine-tuning for this: the model before fine-tuning is better than"),
+    ],
+)
+def test_the_model_before_fine_tuning_is_a_rival(low, high, users, said):
+    found = {"bits_per_byte": 1.0, "difference": {"estimate": (low + high) / 2, "low": low, "high": high}}
+    assert conclusion(found, None, fine_tuned=users).startswith(said)
+    goal = Goal.parse("bits_per_byte <= 1.5", "chat")
+    arm = ArmResult("clean", 0, 10, 22, {"bits_per_byte": 2.0})
+    met = "You do not need fine-tuning for this: the model before fine-tuning meets the objective."
+    assert conclusion(found, goal.judge([arm]), fine_tuned=users) == met
 
 
 def test_options_of_a_model_need_one():

@@ -19,13 +19,15 @@ from torch.nn.functional import cross_entropy
 
 from datalint.errors import InputError, UsageError
 from datalint_trainer.arms import Arm
+from datalint_trainer.base_model import conclusion, rival
 from datalint_trainer.chat_measures import MEASURES, Losses, Measured, judge, measure, shown
 from datalint_trainer.chat_tokens import Reader, Tokens, check_vocabulary, padded, swapped
 from datalint_trainer.embedded_chat import EmbeddedChat
 from datalint_trainer.finetune import Announce, Recipe, Track, fine_tune
 from datalint_trainer.fit import Curve
 from datalint_trainer.lora import adapted, lora_recipe, quiet, resolve
-from datalint_trainer.outcome import Outcome
+from datalint_trainer.objective import Goal
+from datalint_trainer.outcome import Outcome, of_arm
 from datalint_trainer.report import METRICS, ArmResult, counted
 from datalint_trainer.rows import IntArray, Pool, Row, groups
 from datalint_trainer.split import MAX_ROWS
@@ -43,7 +45,7 @@ class Learner:
     """A model that can be fine-tuned: the embedded one or a transformers model.
 
     - about: for the report. model: loads it. recipe: for a raw file of so many rows.
-    - window: tokens that it sees at once.
+    - window: tokens that it sees at once. users: not the package's own, but the one that was asked for.
     """
 
     about: Mapping[str, str]
@@ -51,6 +53,7 @@ class Learner:
     losses: Losses
     recipe: Callable[[int], Recipe]
     window: int
+    users: bool
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def _embedded(max_length: int | None) -> tuple[Learner, _Read, list[str]]:
 
     window = base.tokenizer.window
     note = f"a small model of the package's own, {window} tokens of a row; --model PATH_OR_HUB_ID asks another"
-    return Learner(base.about, base.model, losses, lambda _rows: base.recipe(), window), base.read, [note]
+    return Learner(base.about, base.model, losses, lambda _rows: base.recipe(), window, users=False), base.read, [note]
 
 
 def _adapted(
@@ -162,7 +165,7 @@ def _adapted(
         return found * trained[:, 1:]
 
     note = f"chat template and tokenizer from {reader.template.path}; at most {limit:,} tokens a row"
-    learner = Learner(about, load, losses, lambda rows: lora_recipe(rows, MICRO), limit)
+    learner = Learner(about, load, losses, lambda rows: lora_recipe(rows, MICRO), limit, users=True)
     return learner, lambda rows: reader.read(rows, limit), [note]
 
 
@@ -230,27 +233,32 @@ def measure_chat(
     announce: Announce = lambda _line: None,
     track: Track = lambda _total: lambda: None,
     store: Store | None = None,
+    goal: Goal | None = None,
 ) -> Outcome:
     """Fine-tune every arm that `store` does not have, and compare both measures on the eval rows."""
     base, fits = fit_chat(pool, arms, prepared, announce, track, store or Store())
     group = groups([row.prompt for row in prepared.rows["eval"]])
-    found = judge(np.stack([fit.measured.scores for fit in fits]), arms, group, pool.brought)
+    scores = np.stack([fit.measured.scores for fit in fits])
+    found = judge(scores, arms, group, pool.brought)
+    results = tuple(
+        ArmResult(arm.name, arm.seed, arm.rows, fit.steps, fit.measured.metrics, fit.curve)
+        for arm, fit in zip(arms, fits, strict=True)
+    )
+    before = rival(base, of_arm(scores[:, 0], arms, "clean"), group)
     distinct = int(group.max()) + 1
     short = distinct < MIN_EVAL_ROWS
     return Outcome(
         verdict="not enough data" if short else found.word,
         decided_by=DECIDED_BY if found.word == NO_SIDE or short else f"{MEASURES[found.deciding]}, after Holm",
         model=prepared.learner.about,
-        arms=tuple(
-            ArmResult(arm.name, arm.seed, arm.rows, fit.steps, fit.measured.metrics, fit.curve)
-            for arm, fit in zip(arms, fits, strict=True)
-        ),
+        arms=results,
         clean_minus_raw=shown([pair.clean_minus_raw for pair in found.comparisons], found.deciding),
         clean_minus_placebo=shown([pair.clean_minus_placebo for pair in found.comparisons], found.deciding),
-        baselines=({"name": "the model before fine-tuning", **base.metrics},),
+        baselines=(before,),
         notes=(
             *prepared.notes,
             "sees repetition, boilerplate, swapped and truncated answers; not whether an answer is true",
         ),
         shortage=(f"{distinct} distinct eval rows; a verdict needs {MIN_EVAL_ROWS}",) if short else (),
+        advice=(conclusion(before, goal.judge(results) if goal else None, fine_tuned=prepared.learner.users),),
     )

@@ -121,7 +121,7 @@ def impact(
 
     arms, store = make_arms(rows_of, range(S), B), Store(Path(cache) if cache else None)
     if task == "chat":
-        outcome = measure_chat(rows_of, arms, prepared, announce, track, store)
+        outcome = measure_chat(rows_of, arms, prepared, announce, track, store, goal)
     else:
         from datalint_trainer.classification import measure_classification
 
