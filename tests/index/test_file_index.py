@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from index_rows import add, mixed_rows, seen
 
-from datalint.errors import DatalintError, InputError, OutputError, UsageError
+from datalint.errors import InputError, OutputError, UsageError
 from datalint.index import open_index
 from datalint.index.parts import NAME, _digest
 
@@ -161,12 +161,16 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
-def test_a_folder_without_permission_is_told(folder) -> None:
+def test_a_folder_without_permission_is_told(folder, bound_by_modes) -> None:
     folder.chmod(0)
-    with pytest.raises(DatalintError, match=r"cannot be opened \(Permission denied\)"):
-        open_index(folder)
-    folder.chmod(0o700)
+    try:
+        command = [*bound_by_modes, sys.executable, "-m", "datalint", "index", "info", "--index", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    finally:
+        folder.chmod(0o700)
+    assert done.returncode == 2
+    assert "cannot be opened (Permission denied)" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_an_add_of_nothing_makes_an_index_once(tmp_path) -> None:

@@ -271,7 +271,7 @@ def test_a_model_without_presidio_is_told_with_the_command_that_installs_it(tmp_
 
 
 def test_persons_that_presidio_finds(tmp_path: Path) -> None:
-    pytest.importorskip("presidio_analyzer")
+    pytest.importorskip("presidio_analyzer", reason="needs presidio-analyzer and spaCy, which are no part of `dev`")
     import spacy
 
     model = spacy.blank("en")  # no download: a recogniser that knows one person
