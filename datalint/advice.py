@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from datalint.budget import BATCH, Budget
-from datalint.views.target import Target
+from datalint.target import Target
 
 _TALKS = frozenset({"chat", "sharegpt", "preference", "unpaired", "prompt-only"})
 # Tokens that vocabularies have to spare, best first.

@@ -19,12 +19,12 @@ from datalint.dedup.kernels import LARGE, kernels
 from datalint.dedup.tokens import tokenise_folded
 from datalint.fingerprint import digest
 from datalint.formats import Shape
+from datalint.literals import hits
 from datalint.source import Block, DataFile
+from datalint.target import Target
 from datalint.views.compared import Compared, Held, held
 from datalint.views.flat import TurnLists, Turns, texts, turns
 from datalint.views.forms import Form, Plain, forms_of, plain_of
-from datalint.views.literals import hits
-from datalint.views.target import Target
 from datalint.views.turns import Turn, as_text, escape
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from datalint.engine import Job
 from datalint.errors import InputError, UsageError
 from datalint.source import DataFile, discover
 from datalint.suppress import matches
-from datalint.views.target import Target
+from datalint.target import Target
 
 SPLITS = ("train", "eval", "reference")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from datalint.config import load
 from datalint.engine.mapping import read
 from datalint.jobs import jobs_of
-from datalint.views.literals import hits
+from datalint.literals import hits
 
 WORDS = st.sampled_from(["as an ai", "As An AI", "AI", "ignore", "{{", "e\u0301", "x", "\u212a"])
 

@@ -37,7 +37,7 @@ def test_the_options_that_tune_a_search_load(tmp_path: Path) -> None:
     assert load(start=tmp_path).config.rules["near-duplicate"]["min-words"] == 12
 
 
-@pytest.mark.parametrize("package", ["cleaner", "source"])
+@pytest.mark.parametrize("package", ["cleaner", "source", "views"])
 def test_the_architecture_names_every_file_of_a_package(package: str) -> None:
     words = set(re.findall(r"\w+", (DOCS / "architecture.md").read_text(encoding="utf-8")))
     files = {path.stem for path in (DOCS.parent / "datalint" / package).rglob("[!_]*.py")}

@@ -9,7 +9,7 @@ from datalint.config import load
 from datalint.errors import ConfigError, UsageError
 from datalint.profiles import Profile, load_profile, names
 from datalint.run import check
-from datalint.views.target import Target
+from datalint.target import Target
 
 EVERY = ("axolotl", "bedrock-nova", "llamafactory", "mistral-finetune", "openai", "together", "trl", "vertex-gemini")
 

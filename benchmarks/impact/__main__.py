@@ -28,7 +28,7 @@ def main() -> None:
         for script, more in {
             "labelled": ["--json", kept / "labelled.jsonl", *(["--nulls", 1, "--power", 1] if few else [])],
             "chat": ["--resume", kept / "chat", *(["--nulls", 1, "--power", 0] if few else [])],
-            "cost": [],
+            "cost": ["--only", "labelled"] if few else [],
             "curve": ["--trials", 1] if few else [],
         }.items():
             print(f"\n== {script}", flush=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from datalint.rule import Rule
 from datalint.source import DataFile
-from datalint.views.target import Target
+from datalint.target import Target
 
 HINTS = {
     "template": "a chat template (--chat-template FILE, or --tokenizer DIR with one)",

@@ -9,9 +9,9 @@ import numpy as np
 
 from datalint.formats import Shape
 from datalint.profiles import Cut
+from datalint.target import Target
 from datalint.tokens import Rendered, RenderError
 from datalint.views.conversation import Dialogue
-from datalint.views.target import Target
 from datalint.views.turns import REASONING_KEYS, Turn, content_text, escape
 
 Ints = np.ndarray[Any, np.dtype[np.int32]]

@@ -14,8 +14,8 @@ from datalint.engine.mapping import read
 from datalint.rule import Found
 from datalint.run import check
 from datalint.source import DataFile
+from datalint.target import Target
 from datalint.tokens import render_rows
-from datalint.views.target import Target
 from datalint_rules.tpl.markers import family_of
 from datalint_rules.tpl.prefix_not_preserved import faulty_of
 from datalint_rules.tpl.pretemplated_text import PretemplatedText

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from datalint.formats import shape_of
 from datalint.profiles import Cut
+from datalint.target import Target
 from datalint.tokens import Rendered, load_template, render_rows
 from datalint.views.conversation import dialogues_of
-from datalint.views.target import Target
 from datalint.views.training import TrainedText, as_trained, kept_tokens, trained_texts, trained_tokens
 from datalint.views.turns import turns_of
 

@@ -109,7 +109,7 @@ def prepare_chat(
         )
     recipe = learner.recipe(len(kept["raw"]))
     if (seen := recipe.steps * recipe.batch) < len(kept["raw"]):
-        notes.append(f"each model is trained on {seen:,} random rows of its file")
+        notes.append(f"each model is trained on at most {seen:,} random rows of its file")
     return Prepared(learner, kept, tokens, tuple(notes))
 
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Rule, Sample, Totals, none
-from datalint.views.target import Target
+from datalint.target import Target
 from datalint_rules.tok.folder import WORDS, added_token, configured, largest_id, model_config
 from datalint_rules.tpl.whole import said, told
 

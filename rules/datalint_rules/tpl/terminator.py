@@ -9,8 +9,8 @@ import polars as pl
 
 from datalint.chunk import Chunk
 from datalint.rule import Rule, Sample, Totals, none
+from datalint.target import Target
 from datalint.tokens.probe import Probe, probe_of
-from datalint.views.target import Target
 from datalint_rules.tok.folder import WORDS, configured, one_token, stop_ids
 from datalint_rules.tpl.whole import has_answers, said, told
 
