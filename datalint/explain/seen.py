@@ -256,6 +256,8 @@ def _findings(chunk: Chunk, rules: Sequence[Rule]) -> Iterator[Finding]:
     """What the rules that judge a row by itself find in it, worst first."""
     found = []
     for rule in rules:
+        if rule.gathers:  # of one row it cannot tell
+            continue
         frame = rule.map(chunk)
         for one in veiled(as_findings(frame, rule)).iter_rows(named=True) if frame.height else []:
             text = message(rule.message, one["args"])

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from datalint.config import Settings, load
 from datalint.errors import DatalintError, InputError, UsageError
 from datalint.explain import Explained, explain, html, parse_location, seen, text
+from datalint.registry import all_rules
 from datalint.report.escape import visible
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +72,14 @@ def test_what_the_template_removes_is_told_with_the_row() -> None:
     assert "get_weather" not in whole(explained)
     assert {"TPL002"} <= {finding.rule for finding in explained.findings}
     assert explained.line == 1
+
+
+def test_a_row_is_not_told_what_its_file_has_to_say(show: Callable[..., Explained]) -> None:
+    row = talk(("user", "Where is it?"), ("assistant", "It is in the harbour."))
+    for explained in (show(row), explain(f"{FAULTY / 'agent.jsonl'}:1", told())):
+        assert not [one for one in explained.findings if all_rules()[one.rule].gathers]
+        assert not [one for one in explained.findings if "{" in one.message]
+    assert show(row).findings == ()
 
 
 def test_both_sides_of_a_preference_are_shown(show: Callable[..., Explained]) -> None:
