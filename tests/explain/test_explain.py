@@ -76,9 +76,10 @@ def test_what_the_template_removes_is_told_with_the_row() -> None:
 
 def test_a_row_is_not_told_what_its_file_has_to_say(show: Callable[..., Explained]) -> None:
     row = talk(("user", "Where is it?"), ("assistant", "It is in the harbour."))
-    for explained in (show(row), explain(f"{FAULTY / 'agent.jsonl'}:1", told())):
-        assert not [one for one in explained.findings if all_rules()[one.rule].gathers]
-        assert not [one for one in explained.findings if "{" in one.message]
+    agent = explain(f"{FAULTY / 'agent.jsonl'}:1", told())
+    assert agent.findings
+    assert not [one for one in agent.findings if all_rules()[one.rule]().gathers]
+    assert not [one for one in agent.findings if "{" in one.message]
     assert show(row).findings == ()
 
 
